@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Layout of a table segment: /trackshm.<namespace>.l.<pid>.<nonce>, one per tracked process. Only the aggregator
+// writes it; it outlives the aggregator and is how the next one goes on exactly where the last one died.
+//
+//   TableHeader             who the process is, how far its lanes are applied, its counters, where the areas are
+//   UsageCell[4096]         what it holds per (device, type)
+//   area, area, ...         cells of the buffer table, see table.hpp
+//
+// Every store here goes through the undo log first (undo_log.hpp), but for segments not yet published.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "shm/process_abi.hpp"
+#include "shm/stats_abi.hpp"
+
+namespace trackshm::aggregator {
+
+inline constexpr std::uint64_t table_magic = 0x314c42544b435254;  // "TRCKTBL1" in memory order
+
+// One live buffer. All zero means free: `state` is 1 in a cell that is taken.
+struct Cell {
+    std::uint64_t id;
+    std::uint64_t size_type_state;  // size in bits 0..47, type in 48..55, state in 56..63
+    std::uint64_t sequence;         // grows with every allocation of the process: the smallest is the oldest
+    std::uint32_t device;
+    std::uint32_t born_seconds;     // CLOCK_MONOTONIC when it was applied, for ages
+
+    bool taken() const noexcept { return size_type_state >> 56 != 0; }
+    std::uint64_t size() const noexcept { return size_type_state & shm::max_size_bytes; }
+    std::uint8_t type() const noexcept { return static_cast<std::uint8_t>(size_type_state >> 48); }
+    static std::uint64_t pack(std::uint64_t size, std::uint8_t type) noexcept {
+        return size | std::uint64_t{type} << 48 | std::uint64_t{1} << 56;
+    }
+};
+static_assert(sizeof(Cell) == 32, "two cells per cache line");
+
+struct UsageCell {
+    std::uint32_t device;
+    std::uint32_t type;
+    std::uint64_t buffer_bytes;
+    std::uint64_t buffers;
+    std::uint64_t gauge_bytes;
+    std::uint64_t peak_bytes;
+
+    std::uint64_t live_bytes() const noexcept { return buffer_bytes + gauge_bytes; }
+};
+
+// Cells of one area: `cells` of address space for homes, and `slack` more for the run that starts at the last home.
+struct AreaDescriptor {
+    std::uint64_t file_offset;
+    std::uint64_t homes;
+    std::uint64_t slack;
+};
+
+enum class TableState : std::uint32_t {
+    attached = 1,
+    folded = 2,       // the process ended and is accounted for: both segments only wait to be unlinked
+    quarantined = 3,  // its segment lied: figures are frozen until it ends
+};
+
+// A closed device frees its entries at once by number: those of that device with a smaller sequence are dead, and are
+// removed from the table when the table comes across them.
+struct ClosedDevice {
+    std::uint64_t device;
+    std::uint64_t before_sequence;
+};
+
+struct TableHeader {
+    std::uint64_t magic;
+    std::uint32_t layout;
+    std::uint32_t state;  // TableState
+    std::uint64_t boot_id;
+    std::uint64_t nonce;
+    std::uint64_t start_ticks;
+    std::int32_t own_pid;
+    std::int32_t pid;  // as the aggregator sees it
+    std::uint32_t uid;
+    std::uint32_t flags;  // shm::ProcessFlag
+    char comm[16];
+
+    // How far this process is applied. The authority over the lanes' read positions.
+    std::uint64_t lane_positions[shm::lane_count];
+    std::uint64_t estate_position;
+
+    // Totals of this process.
+    std::uint64_t applied;
+    std::uint64_t slots_applied;
+    std::uint64_t unknown_frees;
+    std::uint64_t ambiguous_frees;
+    std::uint64_t implicit_frees;
+    std::uint64_t rejected;
+    std::uint64_t live_bytes;  // gauges included
+    std::uint64_t live_buffers;
+    std::uint64_t peak_bytes;
+
+    // The buffer table.
+    std::uint64_t hash_seed;
+    std::uint64_t next_sequence;
+    std::uint64_t taken;             // cells, dead ones of closed devices included
+    std::uint32_t current;           // index in `areas`
+    std::uint32_t growing;           // 1 while entries move from areas[current] to areas[1 - current]
+    std::uint64_t frontier;          // homes of the current area below this have moved
+    AreaDescriptor areas[2];
+
+    std::uint32_t usage_cells;
+    std::uint32_t closed_devices;
+    ClosedDevice closed[shm::max_devices];
+};
+
+inline constexpr std::uint32_t max_usage_cells = shm::max_devices * shm::type_count;
+inline constexpr std::uint64_t usage_offset = shm::round_to_page(sizeof(TableHeader));
+inline constexpr std::uint64_t first_area_offset =
+    shm::round_to_page(usage_offset + max_usage_cells * sizeof(UsageCell));
+
+static_assert(offsetof(TableHeader, magic) == 0 && offsetof(TableHeader, layout) == 8,
+              "every version must find these two here to tell that it is another");
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One event and the 32-byte slot it travels in.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace trackshm::shm {
+
+inline constexpr std::uint32_t max_device_id = 65535;
+inline constexpr std::uint32_t type_count = 16;
+inline constexpr std::uint64_t max_size_bytes = (std::uint64_t{1} << 48) - 1;
+
+// What a slot says. Zero is none of them, so that a slot nobody wrote cannot pass for an event.
+enum class EventKind : std::uint8_t {
+    allocation = 1,
+    free_by_id = 2,         // the oldest entry of the id
+    free_on_device = 3,     // the oldest entry of the id on one device
+    free_exact = 4,         // the entry (device, type, id)
+    free_all = 5,           // every entry of the id
+    device_closed = 6,
+    usage = 7,              // gauge; size = absolute bytes
+    allocation_failure = 8,
+    describe_device = 9,    // count = byte offset in the name; id and size carry 16 bytes of it
+    describe_memory = 10,   // size = capacity
+    // Written by the coalescer, never reported by a program:
+    folded_pairs = 11,      // id = number of allocations that were also freed; size = their bytes
+    folded_frees = 12,      // id = implicit frees, size = ambiguous frees among the folded ones
+};
+
+inline constexpr bool is_free(EventKind kind) noexcept {
+    return kind >= EventKind::free_by_id && kind <= EventKind::free_all;
+}
+inline constexpr bool is_synthetic(EventKind kind) noexcept { return kind >= EventKind::folded_pairs; }
+inline constexpr bool is_known(EventKind kind) noexcept {
+    return kind >= EventKind::allocation && kind <= EventKind::folded_frees;
+}
+
+// Bytes of a device name in one describe_device event, and in all of them (the last byte is a NUL).
+inline constexpr std::uint32_t name_chunk_bytes = 16;
+inline constexpr std::uint32_t name_bytes = 64;
+
+struct Event {
+    EventKind kind{};
+    std::uint8_t type = 0;
+    std::uint16_t device = 0;
+    std::uint32_t count = 1;  // frees and failures: how many reports this event stands for; names: an offset
+    std::uint64_t id = 0;
+    std::uint64_t size = 0;
+
+    // Reports of the program this event stands for. Equation R12 counts these.
+    constexpr std::uint64_t reports() const noexcept {
+        if (is_synthetic(kind)) return 0;
+        if (kind == EventKind::describe_device) return count == 0 ? 1 : 0;  // one report, several chunks
+        return count;
+    }
+};
+
+inline constexpr std::uint64_t pack_what(const Event& event) noexcept {
+    return static_cast<std::uint64_t>(event.kind) | static_cast<std::uint64_t>(event.type) << 8 |
+           static_cast<std::uint64_t>(event.device) << 16 | static_cast<std::uint64_t>(event.count) << 32;
+}
+
+// Two slots per cache line. The words are atomics only so that a concurrent scribbler is not undefined behaviour;
+// they are stored and loaded relaxed, the lane's positions order them.
+struct Slot {
+    std::atomic<std::uint64_t> ticket;
+    std::atomic<std::uint64_t> id;
+    std::atomic<std::uint64_t> size;
+    std::atomic<std::uint64_t> what;  // kind, type, device, count: see pack_what
+};
+static_assert(sizeof(Slot) == 32, "two slots per 64-byte line; the ABI of every ring");
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would not work across processes");
+
+inline void store_slot(Slot& slot, std::uint64_t ticket, const Event& event) noexcept {
+    slot.ticket.store(ticket, std::memory_order_relaxed);
+    slot.id.store(event.id, std::memory_order_relaxed);
+    slot.size.store(event.size, std::memory_order_relaxed);
+    slot.what.store(pack_what(event), std::memory_order_relaxed);
+}
+
+inline Event load_event(const Slot& slot) noexcept {
+    const std::uint64_t what = slot.what.load(std::memory_order_relaxed);
+    return {static_cast<EventKind>(what & 0xff), static_cast<std::uint8_t>(what >> 8),
+            static_cast<std::uint16_t>(what >> 16), static_cast<std::uint32_t>(what >> 32),
+            slot.id.load(std::memory_order_relaxed), slot.size.load(std::memory_order_relaxed)};
+}
+
+// Whether an event copied out of shared memory may be applied. The device is a 16-bit field and so always in range.
+inline constexpr bool is_valid(const Event& event) noexcept {
+    if (!is_known(event.kind) || event.type >= type_count) return false;
+    if (event.kind == EventKind::describe_device) {
+        return event.count % name_chunk_bytes == 0 && event.count < name_bytes;
+    }
+    if (event.count == 0) return false;
+    const bool carries_size = event.kind == EventKind::allocation || event.kind == EventKind::usage ||
+                              event.kind == EventKind::allocation_failure || event.kind == EventKind::describe_memory;
+    return !carries_size || event.size <= max_size_bytes;
+}
+
+}  // namespace trackshm::shm

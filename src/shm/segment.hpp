@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A segment: a POSIX shared memory object that is created complete or not at all, and opened only after its owner, type
+// and size were checked. Built on Boost.Interprocess's shared_memory_object and mapped_region.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <boost/interprocess/shared_memory_object.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace trackshm::shm {
+
+namespace bip = boost::interprocess;
+
+enum class SegmentStatus {
+    ok,
+    absent,
+    permission_denied,
+    no_space,    // tmpfs, address space or descriptors are used up
+    unsuitable,  // not a plain file with one link, or too small for what it must hold
+    failed,      // anything else; errno says what
+};
+
+// Move-only. Every function leaves the reason in the returned status and in errno, and none throws.
+class Segment {
+public:
+    Segment() noexcept = default;
+    Segment(Segment&&) noexcept = default;
+    Segment& operator=(Segment&&) noexcept = default;
+
+    // Creates `name` with `file_bytes` of address space (sparse) of which the first `reserved_bytes` have storage,
+    // mode 0600 or as given, maps all of it. The caller fills it in and then calls publish_as.
+    SegmentStatus create(const std::string& name, std::uint64_t file_bytes, std::uint64_t reserved_bytes,
+                         unsigned mode = 0600) noexcept;
+
+    // Opens an existing one and maps all of it. Refuses files of an unexpected kind or smaller than `minimum_bytes`.
+    SegmentStatus open(const std::string& name, bip::mode_t mode, std::uint64_t minimum_bytes) noexcept;
+
+    // Gives a created segment its final name, atomically. The temporary name is gone afterwards.
+    SegmentStatus publish_as(const std::string& name) noexcept;
+
+    // Storage for [offset, offset + bytes): afterwards touching it cannot raise SIGBUS for want of space.
+    SegmentStatus reserve(std::uint64_t offset, std::uint64_t bytes) noexcept;
+    // Gives the storage of whole pages in the range back to the system; it reads as zeros afterwards.
+    void release(std::uint64_t offset, std::uint64_t bytes) noexcept;
+    // Makes the file longer and maps it anew: addresses change.
+    SegmentStatus extend(std::uint64_t file_bytes) noexcept;
+
+    // Removes the name, if it still belongs to this very file.
+    void unlink() noexcept;
+    // Unmaps and closes; the name stays.
+    void close() noexcept;
+
+    bool is_open() const noexcept { return region_.get_address() != nullptr; }
+    std::byte* data() const noexcept { return static_cast<std::byte*>(region_.get_address()); }
+    std::uint64_t bytes() const noexcept { return region_.get_size(); }
+    int fd() const noexcept { return object_.get_mapping_handle().handle; }
+    const std::string& name() const noexcept { return name_; }
+    std::uint32_t owner_uid() const noexcept { return owner_uid_; }
+    std::uint64_t inode() const noexcept { return inode_; }
+
+    template <class T>
+    T* at(std::uint64_t offset) const noexcept {
+        return reinterpret_cast<T*>(data() + offset);
+    }
+
+private:
+    SegmentStatus map(bip::mode_t mode) noexcept;
+    void remember(const struct stat& info) noexcept;
+
+    bip::shared_memory_object object_;
+    bip::mapped_region region_;
+    std::string name_;
+    std::uint32_t owner_uid_ = 0;
+    std::uint64_t inode_ = 0;
+    std::uint64_t device_ = 0;
+};
+
+// Whether `name` still leads to that inode.
+bool leads_to(const std::string& name, std::uint64_t device, std::uint64_t inode) noexcept;
+
+}  // namespace trackshm::shm
