@@ -24,7 +24,7 @@ namespace trackshm::stats {
 // Why a namespace cannot be read. exit_code() is what the tools exit with.
 enum class ErrorKind { none, bad_namespace, no_aggregator, permission_denied, incompatible, system };
 
-struct Error {
+struct TRACKSHM_API Error {
     ErrorKind kind = ErrorKind::none;
     std::string message;  // one line, says what is wrong and what to do
 
@@ -45,7 +45,7 @@ struct TypeCounters {
     std::uint64_t allocation_failures_total = 0;
 };
 
-struct Device {
+struct TRACKSHM_API Device {
     std::uint32_t device = 0;
     std::string name;
     bool peak_exact = true;
@@ -129,11 +129,11 @@ struct Snapshot {
 };
 
 // "DRAM", "L1", ..., "TYPE_8" ... "TYPE_15"; parse_type takes these without regard to case and plain numbers 0..15.
-std::string_view type_name(std::uint8_t type) noexcept;
-std::optional<std::uint8_t> parse_type(std::string_view name) noexcept;
+TRACKSHM_API std::string_view type_name(std::uint8_t type) noexcept;
+TRACKSHM_API std::optional<std::uint8_t> parse_type(std::string_view name) noexcept;
 
 // One mapped stats segment. Movable; not for concurrent use by several threads.
-class Reader {
+class TRACKSHM_API Reader {
 public:
     // Opens this user's stats segment of the namespace if its aggregator is alive, else root's. Without an
     // aggregator it fails with ErrorKind::no_aggregator.

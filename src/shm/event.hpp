@@ -27,14 +27,15 @@ enum class EventKind : std::uint8_t {
     // Written by the coalescer, never reported by a program:
     folded_pairs = 11,      // id = number of allocations that were also freed; size = their bytes
     folded_frees = 12,      // id = implicit frees, size = ambiguous frees among the folded ones
+    folded_free_all = 13,   // every entry of the id, if there still is one; its report counts as coalesced
 };
 
 inline constexpr bool is_free(EventKind kind) noexcept {
-    return kind >= EventKind::free_by_id && kind <= EventKind::free_all;
+    return (kind >= EventKind::free_by_id && kind <= EventKind::free_all) || kind == EventKind::folded_free_all;
 }
 inline constexpr bool is_synthetic(EventKind kind) noexcept { return kind >= EventKind::folded_pairs; }
 inline constexpr bool is_known(EventKind kind) noexcept {
-    return kind >= EventKind::allocation && kind <= EventKind::folded_frees;
+    return kind >= EventKind::allocation && kind <= EventKind::folded_free_all;
 }
 
 // Bytes of a device name in one describe_device event, and in all of them (the last byte is a NUL).

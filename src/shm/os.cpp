@@ -80,7 +80,7 @@ void own_comm(char (&comm)[16]) noexcept {
 std::uint64_t random_nonce() noexcept {
     std::uint64_t nonce = 0;
     if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof nonce) || nonce == 0) {
-        nonce = (monotonic_ns() << 16) ^ static_cast<std::uint64_t>(getpid()) | 1;
+        nonce = ((monotonic_ns() << 16) ^ static_cast<std::uint64_t>(getpid())) | 1;
     }
     return nonce;
 }

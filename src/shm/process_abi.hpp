@@ -67,12 +67,13 @@ struct ProcessHeader {
     alignas(line_bytes) std::atomic<std::uint64_t> tickets;
 
     // Slow-path state and counters, written under the producer's mutex or rarely.
+    //     reported = tickets - extra_slots + absorbed + dropped
     alignas(line_bytes) std::atomic<std::uint32_t> lanes_used;  // lanes 0..lanes_used-1 were claimed at least once
     std::atomic<std::uint32_t> exit_state;                      // ExitState
     std::atomic<std::uint32_t> impairment;                      // Impairment
     std::atomic<std::uint32_t> coalescing;                      // 1 while the coalescer holds events
     std::atomic<std::uint64_t> rejected;                        // reports out of range
-    std::atomic<std::uint64_t> dropped;                         // reports lost, by choice or past a limit
+    std::atomic<std::uint64_t> dropped;                         // reports refused: by TRACKSHM_OVERFLOW=drop or past a limit
     std::atomic<std::uint64_t> absorbed;                        // reports that entered the coalescer
     std::atomic<std::uint64_t> coalesced;                       // of these, cancelled out there
     std::atomic<std::uint64_t> extra_slots;                     // slots that are no direct report: written by a flush,
@@ -83,10 +84,6 @@ struct ProcessHeader {
     // Written by the aggregator: every event with a smaller ticket is in the published counters. trackshm_sync waits
     // for it. Release, so that a snapshot read after seeing it is at least as new.
     alignas(line_bytes) std::atomic<std::uint64_t> watermark;
-
-    // reported = tickets - extra_slots + absorbed + dropped-without-being-absorbed; the producer keeps the last term in
-    // `dropped_direct` so that a report refused by a full ring is told from one refused by a full coalescer.
-    alignas(line_bytes) std::atomic<std::uint64_t> dropped_direct;
 };
 
 struct LaneHeader {

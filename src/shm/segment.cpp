@@ -115,7 +115,7 @@ void Segment::remember(const struct stat& info) noexcept {
 SegmentStatus Segment::publish_as(const std::string& name) noexcept {
     return attempt([&] {
         std::string copy = name;  // allocated first: past the rename nothing may fail
-        if (::rename(path_of(name_).c_str(), path_of(name).c_str()) != 0) {
+        if (renameat2(AT_FDCWD, path_of(name_).c_str(), AT_FDCWD, path_of(name).c_str(), RENAME_NOREPLACE) != 0) {
             throw bip::interprocess_exception(bip::error_info(errno));
         }
         name_.swap(copy);
@@ -136,8 +136,17 @@ void Segment::release(std::uint64_t offset, std::uint64_t bytes) noexcept {
 }
 
 SegmentStatus Segment::extend(std::uint64_t file_bytes) noexcept {
-    if (ftruncate(fd(), static_cast<off_t>(file_bytes)) != 0) return status_of(errno);
-    return map(bip::read_write);
+    return ftruncate(fd(), static_cast<off_t>(file_bytes)) == 0 ? SegmentStatus::ok : status_of(errno);
+}
+
+SegmentStatus Segment::map_range(std::uint64_t offset, std::uint64_t bytes, bip::mode_t mode,
+                                 bip::mapped_region& region) const noexcept {
+    return attempt([&] { region = bip::mapped_region(object_, mode, static_cast<bip::offset_t>(offset), bytes); });
+}
+
+std::uint64_t Segment::file_bytes() const noexcept {
+    struct stat info {};
+    return fstat(fd(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 
 void Segment::unlink() noexcept {

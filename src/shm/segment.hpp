@@ -40,15 +40,21 @@ public:
     // Opens an existing one and maps all of it. Refuses files of an unexpected kind or smaller than `minimum_bytes`.
     SegmentStatus open(const std::string& name, bip::mode_t mode, std::uint64_t minimum_bytes) noexcept;
 
-    // Gives a created segment its final name, atomically. The temporary name is gone afterwards.
+    // Gives a created segment its final name, atomically. The temporary name is gone afterwards. Fails with errno
+    // EEXIST if the name is taken.
     SegmentStatus publish_as(const std::string& name) noexcept;
 
     // Storage for [offset, offset + bytes): afterwards touching it cannot raise SIGBUS for want of space.
     SegmentStatus reserve(std::uint64_t offset, std::uint64_t bytes) noexcept;
     // Gives the storage of whole pages in the range back to the system; it reads as zeros afterwards.
     void release(std::uint64_t offset, std::uint64_t bytes) noexcept;
-    // Makes the file longer and maps it anew: addresses change.
+    // Makes the file longer. The mapping stays as it is; map_range reaches the new part.
     SegmentStatus extend(std::uint64_t file_bytes) noexcept;
+    // A mapping of its own for a part of the file, which must lie within it.
+    SegmentStatus map_range(std::uint64_t offset, std::uint64_t bytes, bip::mode_t mode,
+                            bip::mapped_region& region) const noexcept;
+    // Size of the file now; 0 if it cannot be told.
+    std::uint64_t file_bytes() const noexcept;
 
     // Removes the name, if it still belongs to this very file.
     void unlink() noexcept;

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aggregator/aggregator.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "aggregator/event_log.hpp"
+#include "aggregator/fault_guard.hpp"
+#include "shm/names.hpp"
+#include "shm/os.hpp"
+
+namespace trackshm::aggregator {
+
+using namespace trackshm::shm;
+
+namespace {
+
+// Batches of one process per turn: bounds how long the others wait.
+constexpr int batches_per_turn = 8;
+// While events flow, publications are at least this far apart; the one after the last event comes at once.
+constexpr std::uint64_t publish_interval_ns = 200'000;
+// Draining event by event would make the lanes' cache lines ping-pong: after a turn with fewer events than this the
+// lanes are left to fill for a moment.
+constexpr std::uint64_t worthwhile_events = 512;
+constexpr std::uint64_t fill_wait_ns = 30'000;
+// Quiet: the wait doubles up to this, so the first event after a quiet time is seen within about 2 ms.
+constexpr std::uint64_t longest_wait_ns = 2'000'000;
+constexpr std::uint64_t scan_interval_ns = 1'000'000'000;
+constexpr std::uint64_t beat_interval_ns = 250'000'000;
+// How long a stopping aggregator goes on draining processes that keep reporting.
+constexpr std::uint64_t longest_farewell_ns = 1'000'000'000;
+
+}  // namespace
+
+Aggregator::Aggregator(Options options)
+    : options_(std::move(options)),
+      uid_(geteuid()),
+      accounting_(ledger_),
+      discovery_(options_.name_space),
+      attacher_(options_.name_space, uid_, ledger_) {}
+
+Aggregator::Start Aggregator::start(std::string& message) {
+    install_fault_guard();
+    prctl(PR_SET_TIMERSLACK, 1);
+    switch (publisher_.open(options_.name_space, uid_, options_.mode, message)) {
+        case Publisher::OpenResult::ok: break;
+        case Publisher::OpenResult::served_by_another:
+            message = fmt::format("namespace '{}' is already served by the aggregator with pid {}; stop it first or use "
+                                  "another --namespace",
+                                  options_.name_space, message);
+            return Start::served_by_another;
+        case Publisher::OpenResult::failed: return Start::failed;
+    }
+    if (options_.fresh) {
+        Ledger::forget(options_.name_space, uid_);
+        for (const auto& table : discovery_.scan(SegmentKind::table)) {
+            Segment segment;
+            if (segment.open(table.file, bip::read_write, 0) == SegmentStatus::ok && segment.owner_uid() == uid_) {
+                segment.unlink();
+            }
+        }
+    }
+    if (message = ledger_.open(options_.name_space, uid_); !message.empty()) return Start::failed;
+    publisher_.announce(ledger_.header().start_count);
+
+    epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+    watch(discovery_.fd());
+    now_ns_ = monotonic_ns();
+    for (const auto& table : discovery_.scan(SegmentKind::table)) {
+        if (auto orphan = attacher_.adopt_orphan(table)) end(*orphan);
+    }
+    turn();
+    publish(now_ns_);
+    return Start::ok;
+}
+
+void Aggregator::run(int stop_fd) {
+    watch(stop_fd);
+    while (!wait(stop_fd, turn())) {
+    }
+    // What was reported before the stop is applied. Producers that go on reporting cannot keep us here.
+    const std::uint64_t deadline_ns = monotonic_ns() + longest_farewell_ns;
+    while (turn() && now_ns_ < deadline_ns) {
+    }
+    publish(now_ns_);
+    flush_event_log();
+}
+
+// One round over everything. True if events were applied, so that there may be more.
+bool Aggregator::turn() {
+    now_ns_ = monotonic_ns();
+    const bool scheduled_scan = now_ns_ - last_scan_ns_ >= scan_interval_ns;
+    if (scan_is_due_ || scheduled_scan) {
+        look_for_processes();
+        look_for_ended();
+    }
+    turn_events_ = 0;
+    for (const auto& process : processes_) turn_events_ += drain(*process);
+    if (turn_events_ != 0) changed_ = true;
+    if (options_.log_events) flush_event_log();
+
+    const bool settled = turn_events_ < worthwhile_events;
+    if (changed_ && (settled || now_ns_ - last_publish_ns_ >= publish_interval_ns)) publish(now_ns_);
+    if (now_ns_ - last_beat_ns_ >= beat_interval_ns) {
+        publisher_.beat(now_ns_);
+        last_beat_ns_ = now_ns_;
+        // Counters that a process keeps itself (pending, dropped) change without any event reaching us.
+        publish(now_ns_);
+    }
+    return turn_events_ != 0;
+}
+
+// --- draining -------------------------------------------------------------------------------------------------------
+
+std::uint64_t Aggregator::drain(TrackedProcess& process) {
+    std::uint64_t events = 0;
+    for (int i = 0; i < batches_per_turn && process.has_news(); ++i) {
+        if (process.read(batch_) == ReadResult::corrupt) {
+            quarantine(process);
+            break;
+        }
+        if (batch_.slots == 0) {
+            process.note_applied_below(batch_.applied_below);
+            break;
+        }
+        if (!apply(process)) break;
+        events += batch_.slots;
+        process.note_applied_below(batch_.applied_below);
+        process.release_slots();
+        if (batch_.complete && batch_.slots < Batch::max_events) break;
+    }
+    if (process.watermark_is_due()) changed_ = true;
+    return events;
+}
+
+// The whole batch, or nothing of it.
+bool Aggregator::apply(TrackedProcess& process) {
+    if (!process.table().make_room(batch_.events.size())) {
+        if (ledger_.log().is_open()) roll_back(process);
+        warn_once(warned_of_memory_, "no room in /dev/shm for a buffer table; its process waits");
+        return false;
+    }
+    constexpr int attempts = 8;  // each with a table half as large again
+    for (int i = 0; i < attempts; ++i) {
+        if (apply_events(process)) {
+            if (options_.log_events) {
+                for (const Event& event : batch_.events) log_event(process.table_header().pid, event);
+            }
+            return true;
+        }
+        const bool log_was_full = ledger_.log().overflowed();
+        roll_back(process);
+        if (log_was_full || !process.table().grow_now()) break;
+    }
+    if (ledger_.log().is_open()) roll_back(process);
+    quarantine(process);
+    return false;
+}
+
+bool Aggregator::apply_events(TrackedProcess& process) {
+    TableHeader& table = process.table_header();
+    ledger_.log().begin(table.own_pid, table.nonce);
+    process.save_header();
+    const auto now_seconds = static_cast<std::uint32_t>(now_ns_ / 1'000'000'000);
+    for (const Event& event : batch_.events) {
+        if (!accounting_.apply(process, event, now_seconds)) return false;
+    }
+    std::copy(batch_.positions.begin(), batch_.positions.end(), table.lane_positions);
+    table.estate_position = batch_.estate_position;
+    table.slots_applied += batch_.slots;
+    if (ledger_.log().overflowed()) return false;
+    ledger_.log().commit();
+    return true;
+}
+
+void Aggregator::roll_back(TrackedProcess& process) noexcept {
+    ledger_.log().roll_back([&](LogTarget target, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
+        process.restore(target == LogTarget::ledger ? ledger_.base() : nullptr, offset, bytes, count);
+    });
+    ledger_.reload();
+    process.index_usage(ledger_);
+}
+
+void Aggregator::quarantine(TrackedProcess& process) noexcept {
+    process.counters();  // the last that are believed
+    TableHeader& table = process.table_header();
+    ledger_.log().begin(table.own_pid, table.nonce);
+    process.save_header();
+    table.state = static_cast<std::uint32_t>(TableState::quarantined);
+    table.flags &= ~std::uint32_t{process_exact};
+    ledger_.change_header().quarantined_processes += 1;
+    ledger_.log().commit();
+    changed_ = true;
+    if (!options_.quiet) {
+        fmt::print(stderr, "shm_aggregator: the segment of process {} ({}) is corrupt; its figures are frozen\n",
+                   table.pid, table.comm);
+    }
+}
+
+// --- processes come and go ------------------------------------------------------------------------------------------
+
+bool Aggregator::is_attached(const SegmentName& name) const noexcept {
+    return std::any_of(processes_.begin(), processes_.end(), [&](const auto& process) {
+        return process->table_header().nonce == name.nonce && process->table_header().own_pid == name.pid;
+    });
+}
+
+void Aggregator::look_for_processes() {
+    scan_is_due_ = false;
+    last_scan_ns_ = now_ns_;
+    for (const auto& found : discovery_.scan(SegmentKind::process)) {
+        if (is_attached(found.name)) continue;
+        if (processes_.size() >= max_processes) {
+            warn_once(warned_of_crowd_, "1024 processes are tracked; further ones wait until one ends");
+            return;
+        }
+        if (auto process = attacher_.attach(found)) {
+            watch(process->pidfd());
+            processes_.push_back(std::move(process));
+            changed_ = true;
+        }
+    }
+}
+
+void Aggregator::look_for_ended() {
+    for (std::size_t i = 0; i < processes_.size();) {
+        if (!processes_[i]->has_ended()) {
+            ++i;
+            continue;
+        }
+        // Nothing is written any more: drain to the very end, then account for what is left.
+        while (drain(*processes_[i]) != 0) {
+        }
+        end(*processes_[i]);
+        processes_.erase(processes_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
+void Aggregator::end(TrackedProcess& process) {
+    const ReportedCounters counters = process.counters();
+    TableHeader& table = process.table_header();
+    ledger_.log().begin(table.own_pid, table.nonce);
+    process.save_header();
+    accounting_.fold(process, counters, unix_ns());
+    ledger_.log().commit();
+    process.remove_segments();
+    changed_ = true;
+}
+
+// --- publishing and waiting -----------------------------------------------------------------------------------------
+
+void Aggregator::publish(std::uint64_t now_ns) {
+    publisher_.publish(ledger_, processes_);
+    // Only now may trackshm_sync return: what it waits for is where readers look.
+    for (const auto& process : processes_) {
+        if (process->watermark_is_due()) process->publish_watermark();
+    }
+    last_publish_ns_ = now_ns;
+    changed_ = false;
+}
+
+bool Aggregator::watch(int fd) const noexcept {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    return fd >= 0 && epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+// Waits as long as the traffic suggests. True when it is time to stop.
+bool Aggregator::wait(int stop_fd, bool busy) {
+    if (busy) {
+        wait_ns_ = turn_events_ >= worthwhile_events ? 0 : fill_wait_ns;
+    } else {
+        wait_ns_ = std::min(std::max(wait_ns_ * 2, fill_wait_ns), longest_wait_ns);
+    }
+    if (wait_ns_ == 0 && now_ns_ - last_look_ns_ < publish_interval_ns) return false;
+    last_look_ns_ = now_ns_;
+
+    constexpr int max_events = 16;
+    epoll_event events[max_events];
+    const timespec timeout{0, static_cast<long>(wait_ns_)};
+    const int ready = epoll_pwait2(epoll_fd_, events, max_events, &timeout, nullptr);
+    for (int i = 0; i < ready; ++i) {
+        if (events[i].data.fd == stop_fd) return true;
+        if (events[i].data.fd != discovery_.fd() || discovery_.take_notices()) scan_is_due_ = true;
+    }
+    return false;
+}
+
+void Aggregator::warn_once(bool& warned, const char* text) const {
+    if (!warned && !options_.quiet) fmt::print(stderr, "shm_aggregator: {}\n", text);
+    warned = true;
+}
+
+}  // namespace trackshm::aggregator

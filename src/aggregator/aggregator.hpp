@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The duty cycle: find processes, drain them, publish, notice who is gone; wait when there is nothing to do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aggregator/accounting.hpp"
+#include "aggregator/discovery.hpp"
+#include "aggregator/ledger.hpp"
+#include "aggregator/lifecycle.hpp"
+#include "aggregator/process.hpp"
+#include "aggregator/publisher.hpp"
+
+namespace trackshm::aggregator {
+
+struct Options {
+    std::string name_space;
+    bool quiet = false;
+    bool log_events = false;
+    bool fresh = false;
+    unsigned mode = 0600;  // of the stats segment
+};
+
+class Aggregator {
+public:
+    enum class Start { ok, served_by_another, failed };
+
+    explicit Aggregator(Options options);
+
+    // Takes the namespace over and looks at every process there is. `message` says why it could not.
+    Start start(std::string& message);
+
+    // Runs until `stop_fd` is readable, then drains what is left and publishes it.
+    void run(int stop_fd);
+
+private:
+    bool turn();
+    std::uint64_t drain(TrackedProcess& process);
+    bool apply(TrackedProcess& process);
+    bool apply_events(TrackedProcess& process);
+    void roll_back(TrackedProcess& process) noexcept;
+    void quarantine(TrackedProcess& process) noexcept;
+
+    bool is_attached(const shm::SegmentName& name) const noexcept;
+    void look_for_processes();
+    void look_for_ended();
+    void end(TrackedProcess& process);
+
+    void publish(std::uint64_t now_ns);
+    bool watch(int fd) const noexcept;
+    bool wait(int stop_fd, bool busy);
+    void warn_once(bool& warned, const char* text) const;
+
+    Options options_;
+    std::uint32_t uid_;
+    Ledger ledger_;
+    Publisher publisher_;
+    Accounting accounting_;
+    Discovery discovery_;
+    Attacher attacher_;
+    std::vector<std::unique_ptr<TrackedProcess>> processes_;
+    Batch batch_;
+
+    int epoll_fd_ = -1;
+    bool scan_is_due_ = true;
+    bool changed_ = true;   // since the last publication
+    bool warned_of_crowd_ = false;
+    bool warned_of_memory_ = false;
+    std::uint64_t now_ns_ = 0;
+    std::uint64_t last_scan_ns_ = 0;
+    std::uint64_t last_publish_ns_ = 0;
+    std::uint64_t last_beat_ns_ = 0;
+    std::uint64_t last_look_ns_ = 0;
+    std::uint64_t wait_ns_ = 0;
+    std::uint64_t turn_events_ = 0;
+};
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aggregator/discovery.hpp"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+namespace trackshm::aggregator {
+
+Discovery::Discovery(std::string name_space)
+    : name_space_(std::move(name_space)), prefix_("trackshm." + name_space_ + ".") {
+    fd_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd_ < 0) return;
+    // Moved in: a segment got its final name. Closed: a process ended or replaced itself by exec.
+    if (inotify_add_watch(fd_, std::string(shm::shm_directory).c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+        close(fd_);
+        fd_ = -1;
+    }
+}
+
+Discovery::~Discovery() {
+    if (fd_ >= 0) close(fd_);
+}
+
+bool Discovery::take_notices() {
+    bool ours = false;
+    alignas(inotify_event) char buffer[16 * 1024];
+    for (ssize_t length; (length = read(fd_, buffer, sizeof buffer)) > 0;) {
+        for (const char* at = buffer; at < buffer + length;) {
+            inotify_event event;
+            std::memcpy(&event, at, sizeof event);
+            const std::string_view name(event.len > 0 ? at + sizeof event : "");
+            ours = ours || (event.mask & IN_Q_OVERFLOW) != 0 || name.starts_with(prefix_);
+            at += sizeof event + event.len;
+        }
+    }
+    return ours;
+}
+
+std::vector<Discovery::Found> Discovery::scan(shm::SegmentKind kind) const {
+    std::vector<Found> found;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(shm::shm_directory, error)) {
+        std::string file = entry.path().filename();
+        auto name = shm::parse_segment_name(file);
+        if (name && name->kind == kind && name->name_space == name_space_) {
+            found.push_back({std::move(file), std::move(*name)});
+        }
+    }
+    return found;
+}
+
+}  // namespace trackshm::aggregator

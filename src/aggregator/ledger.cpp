@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aggregator/ledger.hpp"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "aggregator/table_abi.hpp"
+#include "shm/names.hpp"
+#include "shm/os.hpp"
+
+namespace trackshm::aggregator {
+
+using shm::SegmentStatus;
+
+std::string Ledger::open(const std::string& name_space, std::uint32_t uid) {
+    const std::string name = shm::ledger_segment_name(name_space, uid);
+    const SegmentStatus status = segment_.open(name, shm::bip::read_write, ledger_segment_bytes);
+    if (status == SegmentStatus::ok && is_usable(uid)) {
+        log_.emplace(segment_.data());
+        if (log_->is_open()) recover(name_space);
+    } else if (status == SegmentStatus::ok || status == SegmentStatus::absent ||
+               status == SegmentStatus::unsuitable) {
+        if (std::string error = create(name_space, uid); !error.empty()) return error;
+        log_.emplace(segment_.data());
+    } else {
+        return "cannot open " + shm::path_of(name) + ": " + std::strerror(errno);
+    }
+    header().start_count += 1;
+    reload();
+    return {};
+}
+
+bool Ledger::is_usable(std::uint32_t uid) const noexcept {
+    return segment_.owner_uid() == geteuid() && header().magic == ledger_magic &&
+           header().layout == shm::layout_version && header().uid == uid && header().boot_id == shm::boot_id();
+}
+
+std::string Ledger::create(const std::string& name_space, std::uint32_t uid) {
+    forget(name_space, uid);
+    const std::string temporary = shm::temporary_segment_name(name_space, getpid(), shm::random_nonce());
+    if (segment_.create(temporary, ledger_segment_bytes, ledger_segment_bytes) != SegmentStatus::ok) {
+        return std::string("cannot create the ledger in /dev/shm: ") + std::strerror(errno);
+    }
+    LedgerHeader& h = header();
+    h.magic = ledger_magic;
+    h.layout = shm::layout_version;
+    h.uid = uid;
+    h.boot_id = shm::boot_id();
+    auto* memories = segment_.at<MemoryAccount>(memories_offset);
+    for (std::uint32_t i = 0; i < shm::max_type_rows; ++i) memories[i].capacity_bytes = shm::unknown_capacity;
+    if (segment_.publish_as(shm::ledger_segment_name(name_space, uid)) != SegmentStatus::ok) {
+        const std::string error = std::string("cannot name the ledger: ") + std::strerror(errno);
+        segment_.unlink();
+        return error;
+    }
+    return {};
+}
+
+void Ledger::forget(const std::string& name_space, std::uint32_t uid) {
+    ::unlink(shm::path_of(shm::ledger_segment_name(name_space, uid)).c_str());
+}
+
+// Puts the interrupted batch back. Its table may be gone: then its process is, and so is what the batch did to it.
+void Ledger::recover(const std::string& name_space) noexcept {
+    const auto pid = static_cast<std::int32_t>(header().log_table_pid);
+    const std::string table_name = shm::table_segment_name(name_space, pid, header().log_table_nonce);
+    shm::Segment table;
+    const bool has_table = table.open(table_name, shm::bip::read_write, first_area_offset) == SegmentStatus::ok;
+    log_->roll_back([&](LogTarget target, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
+        const shm::Segment& segment = target == LogTarget::ledger ? segment_ : table;
+        if (target == LogTarget::table && !has_table) return;
+        if (offset <= segment.bytes() && count <= segment.bytes() - offset) {
+            std::memcpy(segment.data() + offset, bytes, count);
+        }
+    });
+}
+
+void Ledger::reload() noexcept {
+    std::fill(slots_.begin(), slots_.end(), no_slot);
+    for (std::uint32_t slot = 0; slot < header().devices; ++slot) {
+        slots_[device(slot).device] = static_cast<std::uint16_t>(slot);
+    }
+}
+
+bool Ledger::first_touch(std::uint64_t& last_batch) noexcept {
+    if (last_batch == log_->batch()) return false;
+    last_batch = log_->batch();
+    return true;
+}
+
+LedgerHeader& Ledger::change_header() noexcept {
+    constexpr std::uint64_t offset = offsetof(LedgerHeader, devices);
+    if (first_touch(header_saved_)) {
+        log_->save(LogTarget::ledger, offset, segment_.data() + offset, sizeof(LedgerHeader) - offset);
+    }
+    return header();
+}
+
+DeviceAccount& Ledger::change_device(std::uint32_t slot) noexcept {
+    DeviceAccount& account = segment_.at<DeviceAccount>(accounts_offset)[slot];
+    if (first_touch(device_saved_[slot])) {
+        log_->save(LogTarget::ledger, accounts_offset + slot * sizeof(DeviceAccount), &account, sizeof account);
+    }
+    return account;
+}
+
+MemoryAccount& Ledger::change_memory(std::uint32_t slot, std::uint32_t type) noexcept {
+    const std::uint32_t index = slot * shm::type_count + type;
+    MemoryAccount& account = segment_.at<MemoryAccount>(memories_offset)[index];
+    if (first_touch(memory_saved_[index])) {
+        log_->save(LogTarget::ledger, memories_offset + index * sizeof(MemoryAccount), &account, sizeof account);
+    }
+    return account;
+}
+
+std::uint32_t Ledger::slot_for(std::uint16_t device) noexcept {
+    const std::uint32_t known = slot_of(device);
+    if (known != none || header().devices == shm::max_devices) return known;
+    const auto slot = static_cast<std::uint32_t>(change_header().devices++);
+    DeviceAccount& account = change_device(slot);
+    account.device = device;
+    account.peak_exact = 1;
+    slots_[device] = static_cast<std::uint16_t>(slot);
+    return slot;
+}
+
+void Ledger::add_exited(const shm::ExitedRow& row) noexcept {
+    const std::uint64_t index = change_header().exited_count++ % shm::max_exited;
+    const std::uint64_t offset = exited_offset + index * sizeof row;
+    log_->save(LogTarget::ledger, offset, segment_.data() + offset, sizeof row);
+    std::memcpy(segment_.data() + offset, &row, sizeof row);
+}
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The ledger: what the aggregator knows across processes, in a segment that outlives it. Opens or creates it, rolls an
+// interrupted batch back, and hands out its accounts. Every account is saved to the undo log the first time a batch
+// touches it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aggregator/ledger_abi.hpp"
+#include "aggregator/undo_log.hpp"
+#include "shm/segment.hpp"
+
+namespace trackshm::aggregator {
+
+class Ledger {
+public:
+    // Opens the ledger of (namespace, uid), or creates one if there is none that can be used: another layout, an
+    // earlier boot, somebody else's file. Empty string on success, else what is wrong.
+    std::string open(const std::string& name_space, std::uint32_t uid);
+    static void forget(const std::string& name_space, std::uint32_t uid);
+
+    UndoLog& log() noexcept { return *log_; }
+    LedgerHeader& header() noexcept { return *segment_.at<LedgerHeader>(0); }
+    const LedgerHeader& header() const noexcept { return *segment_.at<LedgerHeader>(0); }
+
+    // Slot of a device; none if it is new and all slots are taken. Adding one is part of the open batch.
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+    std::uint32_t slot_of(std::uint16_t device) const noexcept {
+        const std::uint16_t slot = slots_[device];
+        return slot == no_slot ? none : slot;
+    }
+    std::uint32_t slot_for(std::uint16_t device) noexcept;
+
+    // For reading; and, within a batch, for changing.
+    const DeviceAccount& device(std::uint32_t slot) const noexcept {
+        return segment_.at<DeviceAccount>(accounts_offset)[slot];
+    }
+    const MemoryAccount& memory(std::uint32_t slot, std::uint32_t type) const noexcept {
+        return segment_.at<MemoryAccount>(memories_offset)[slot * shm::type_count + type];
+    }
+    const shm::ExitedRow& exited(std::uint64_t number) const noexcept {
+        return segment_.at<shm::ExitedRow>(exited_offset)[number % shm::max_exited];
+    }
+    DeviceAccount& change_device(std::uint32_t slot) noexcept;
+    MemoryAccount& change_memory(std::uint32_t slot, std::uint32_t type) noexcept;
+    LedgerHeader& change_header() noexcept;
+    void add_exited(const shm::ExitedRow& row) noexcept;
+
+    // After a roll-back: what is kept outside the segment is read from it again.
+    void reload() noexcept;
+    // Writes saved bytes back; for UndoLog::roll_back of a batch of this run.
+    std::byte* base() const noexcept { return segment_.data(); }
+
+private:
+    static constexpr std::uint16_t no_slot = 0xffff;
+
+    bool is_usable(std::uint32_t uid) const noexcept;
+    std::string create(const std::string& name_space, std::uint32_t uid);
+    void recover(const std::string& name_space) noexcept;
+    bool first_touch(std::uint64_t& last_batch) noexcept;
+
+    shm::Segment segment_;
+    std::optional<UndoLog> log_;
+    std::vector<std::uint16_t> slots_ = std::vector<std::uint16_t>(shm::max_device_id + 1, no_slot);
+    // Batch in which each account was last saved.
+    std::uint64_t header_saved_ = 0;
+    std::vector<std::uint64_t> device_saved_ = std::vector<std::uint64_t>(shm::max_devices);
+    std::vector<std::uint64_t> memory_saved_ = std::vector<std::uint64_t>(shm::max_type_rows);
+};
+
+}  // namespace trackshm::aggregator

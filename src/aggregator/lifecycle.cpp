@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aggregator/lifecycle.hpp"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "aggregator/fault_guard.hpp"
+#include "shm/names.hpp"
+#include "shm/os.hpp"
+#include "shm/record_lock.hpp"
+
+namespace trackshm::aggregator {
+
+using namespace trackshm::shm;
+
+namespace {
+
+bool is_sound(const Segment& segment, const SegmentName& name) noexcept {
+    bool sound = false;
+    survives([&] {
+        const auto* h = segment.at<const ProcessHeader>(0);
+        const std::uint32_t slots = h->slots_per_lane;
+        sound = h->magic.load(std::memory_order_acquire) == process_magic && h->layout == layout_version &&
+                h->header_bytes == sizeof(ProcessHeader) && h->lanes == lane_count &&
+                h->lanes_offset == lanes_offset && h->slots_offset == slots_offset && slots >= min_slots_per_lane &&
+                slots <= max_slots_per_lane && (slots & (slots - 1)) == 0 &&
+                segment.bytes() >= process_segment_bytes(slots) && h->nonce == name.nonce && h->pid == name.pid &&
+                h->boot_id == boot_id();
+    });
+    return sound;
+}
+
+bool is_our_table(const Segment& table, std::uint64_t nonce) noexcept {
+    const auto* h = table.at<const TableHeader>(0);
+    return table.owner_uid() == geteuid() && h->magic == table_magic && h->layout == layout_version &&
+           h->nonce == nonce && h->boot_id == boot_id();
+}
+
+// Events before the lanes' read positions were applied by an aggregator whose state is lost.
+bool take_over_positions(const Segment& segment, TableHeader& table) noexcept {
+    bool started = false;
+    survives([&] {
+        const auto* lanes = segment.at<const LaneHeader>(lanes_offset);
+        for (std::uint32_t i = 0; i < lane_count; ++i) {
+            table.lane_positions[i] = lanes[i].read_position.load(std::memory_order_acquire);
+            table.slots_applied += table.lane_positions[i];
+        }
+        started = table.slots_applied != 0;
+    });
+    return started;
+}
+
+}  // namespace
+
+std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found) noexcept {
+    try {
+        Segment segment;
+        if (segment.open(found.file, bip::read_write, slots_offset) != SegmentStatus::ok) return nullptr;
+        if (segment.owner_uid() != uid_ && (uid_ != 0 || served_by_its_user(segment.owner_uid()))) return nullptr;
+        if (!is_sound(segment, found.name) || !lock_as_description(segment.fd(), claim_byte)) return nullptr;
+
+        Segment table;
+        if (!open_table(found, segment, table) && !create_table(found, segment, table)) return nullptr;
+        const bool accounted_for =
+            table.at<TableHeader>(0)->state == static_cast<std::uint32_t>(TableState::folded);
+        auto process = std::make_unique<TrackedProcess>(std::move(segment), std::move(table), ledger_.log());
+        if (accounted_for) {
+            process->remove_segments();
+            return nullptr;
+        }
+        if (process->table().attach() != SegmentStatus::ok) return nullptr;
+        process->index_usage(ledger_);
+        process->release_slots();  // what was committed but not yet given back when the last aggregator died
+        return process;
+    } catch (...) {  // no memory: at the next scan
+        return nullptr;
+    }
+}
+
+std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& found) noexcept {
+    try {
+        const std::string owner = process_segment_name(name_space_, found.name.pid, found.name.nonce);
+        if (access(path_of(owner).c_str(), F_OK) == 0) return nullptr;
+        Segment table;
+        if (table.open(found.file, bip::read_write, first_area_offset) != SegmentStatus::ok) return nullptr;
+        if (table.owner_uid() != uid_) return nullptr;
+        const bool to_release = is_our_table(table, found.name.nonce) &&
+                                table.at<TableHeader>(0)->state != static_cast<std::uint32_t>(TableState::folded);
+        if (!to_release) {
+            table.unlink();
+            return nullptr;
+        }
+        // In place of the segment that is gone, one that says nothing; it goes with the table.
+        Segment nothing;
+        if (nothing.create(temporary_segment_name(name_space_, getpid(), random_nonce()),
+                           process_segment_bytes(min_slots_per_lane), slots_offset) != SegmentStatus::ok) {
+            return nullptr;
+        }
+        nothing.at<ProcessHeader>(0)->slots_per_lane = min_slots_per_lane;
+        auto process = std::make_unique<TrackedProcess>(std::move(nothing), std::move(table), ledger_.log());
+        if (process->table().attach() != SegmentStatus::ok) return nullptr;
+        process->index_usage(ledger_);
+        process->table_header().flags &= ~std::uint32_t{process_exact};  // what it reported last is not known
+        return process;
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+bool Attacher::open_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
+    const std::string name = table_segment_name(name_space_, found.name.pid, found.name.nonce);
+    if (table.open(name, bip::read_write, first_area_offset) != SegmentStatus::ok) return false;
+    if (is_our_table(table, found.name.nonce)) return true;
+    if (table.owner_uid() == segment.owner_uid() || table.owner_uid() == uid_) table.unlink();
+    return false;
+}
+
+bool Attacher::create_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
+    const std::string temporary = temporary_segment_name(name_space_, getpid(), random_nonce());
+    if (Table::create(table, temporary) != SegmentStatus::ok) return false;
+    TableHeader& h = *table.at<TableHeader>(0);
+    h.nonce = found.name.nonce;
+    h.own_pid = found.name.pid;
+    h.uid = segment.owner_uid();
+    const auto holder = lock_holder(segment.fd(), liveness_byte);
+    h.pid = holder && holder->pid > 0 ? holder->pid : found.name.pid;
+    survives([&] {
+        const auto* process = segment.at<const ProcessHeader>(0);
+        h.start_ticks = process->start_ticks;
+        std::memcpy(h.comm, process->comm, sizeof h.comm);
+    });
+    h.comm[sizeof h.comm - 1] = '\0';
+    if (take_over_positions(segment, h)) h.flags &= ~std::uint32_t{process_exact};
+    const std::string name = table_segment_name(name_space_, found.name.pid, found.name.nonce);
+    if (table.publish_as(name) == SegmentStatus::ok) return true;
+    table.unlink();
+    return false;
+}
+
+// A live user's own aggregator comes before root's.
+bool Attacher::served_by_its_user(std::uint32_t owner_uid) const noexcept {
+    Segment stats;
+    if (stats.open(stats_segment_name(name_space_, owner_uid), bip::read_only, sizeof(StatsHeader)) !=
+        SegmentStatus::ok) {
+        return false;
+    }
+    return stats.owner_uid() == owner_uid && lock_holder(stats.fd(), aggregator_byte).has_value();
+}
+
+}  // namespace trackshm::aggregator

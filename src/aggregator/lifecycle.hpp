@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a process comes under this aggregator's care: from a name in /dev/shm to a TrackedProcess.
+//
+//   open segment -> check it -> claim it -> find or make its table -> TrackedProcess
+//
+// Whatever does not pass a check is left alone; it is looked at again at the next scan.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "aggregator/discovery.hpp"
+#include "aggregator/ledger.hpp"
+#include "aggregator/process.hpp"
+
+namespace trackshm::aggregator {
+
+class Attacher {
+public:
+    Attacher(std::string name_space, std::uint32_t uid, Ledger& ledger)
+        : name_space_(std::move(name_space)), uid_(uid), ledger_(ledger) {}
+
+    // Null if the segment is not to be served by us, or not now. A process that a dead aggregator already accounted for
+    // is removed instead.
+    std::unique_ptr<TrackedProcess> attach(const Discovery::Found& found) noexcept;
+
+    // A table whose process segment is gone: what it held is to be released. Null if it was accounted for already.
+    std::unique_ptr<TrackedProcess> adopt_orphan(const Discovery::Found& table) noexcept;
+
+private:
+    bool open_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
+    bool create_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
+    bool served_by_its_user(std::uint32_t owner_uid) const noexcept;
+
+    std::string name_space_;
+    std::uint32_t uid_;
+    Ledger& ledger_;
+};
+
+}  // namespace trackshm::aggregator

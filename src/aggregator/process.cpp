@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aggregator/process.hpp"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "aggregator/fault_guard.hpp"
+#include "aggregator/ledger.hpp"
+#include "shm/os.hpp"
+#include "shm/record_lock.hpp"
+
+namespace trackshm::aggregator {
+
+using namespace trackshm::shm;
+
+TrackedProcess::TrackedProcess(Segment segment, Segment table_segment, UndoLog& log)
+    : segment_(std::move(segment)),
+      table_segment_(std::move(table_segment)),
+      log_(log),
+      table_(table_segment_, log),
+      slots_per_lane_(header().slots_per_lane),
+      usage_index_(max_usage_cells),
+      usage_saved_(max_usage_cells) {
+    open_pidfd();
+}
+
+TrackedProcess::~TrackedProcess() {
+    if (pidfd_ >= 0) close(pidfd_);
+}
+
+// --- reading --------------------------------------------------------------------------------------------------------
+
+bool TrackedProcess::has_news() noexcept {
+    if (is_quarantined()) return false;
+    bool news = false;
+    survives([&] {
+        const std::uint64_t tickets = header().tickets.load(std::memory_order_relaxed);
+        // Fewer slots applied than tickets taken: some were not visible, or did not fit into the last batch.
+        news = tickets != seen_tickets_ || table_header().slots_applied != tickets;
+    });
+    return news;
+}
+
+ReadResult TrackedProcess::read(Batch& batch) noexcept {
+    batch.events.clear();
+    batch.slots = 0;
+    std::copy(std::begin(table_header().lane_positions), std::end(table_header().lane_positions),
+              batch.positions.begin());
+    batch.estate_position = table_header().estate_position;
+    bool sound = false;
+    const bool survived = survives([&] {
+        const std::uint64_t ticket_limit = header().tickets.load(std::memory_order_acquire);  // before the positions
+        seen_tickets_ = ticket_limit;
+        sound = collect_heads(batch) && merge(batch, ticket_limit);
+    });
+    return survived && sound ? ReadResult::ok : ReadResult::corrupt;
+}
+
+bool TrackedProcess::collect_heads(Batch& batch) noexcept {
+    head_count_ = 0;
+    const std::uint32_t lanes = std::min(header().lanes_used.load(std::memory_order_acquire), lane_count);
+    const Slot* const slots = segment_.at<const Slot>(slots_offset);
+    for (std::uint32_t i = 0; i < lanes; ++i) {
+        const std::uint64_t write = lane(i)->write_position.load(std::memory_order_acquire);
+        if (!add_head(slots + std::uint64_t{i} * slots_per_lane_, slots_per_lane_, write, &batch.positions[i])) {
+            return false;
+        }
+    }
+    if (header().estate_count.load(std::memory_order_acquire) == 0) return true;
+    if (estate_count_ == 0) map_estate();
+    // Not a ring: as many slots as it holds, rounded up for the mask.
+    return estate_count_ == 0 || add_head(static_cast<const Slot*>(estate_.get_address()), std::uint64_t{1} << 63,
+                                          estate_count_, &batch.estate_position);
+}
+
+bool TrackedProcess::add_head(const Slot* slots, std::uint64_t capacity, std::uint64_t write,
+                              std::uint64_t* position) noexcept {
+    const std::uint64_t read = *position;
+    if (write == read) return true;
+    if (write - read > capacity) return false;  // also a step back: the difference wraps
+    Head& head = heads_[head_count_++];
+    head = {slots, capacity - 1, read, write, position, 0};
+    head.ticket = slots[read & head.mask].ticket.load(std::memory_order_relaxed);
+    return true;
+}
+
+// What a process left behind that exited while coalescing. Its place and size are checked against the file.
+void TrackedProcess::map_estate() noexcept {
+    const std::uint64_t offset = header().estate_offset.load(std::memory_order_relaxed);
+    const std::uint64_t count = header().estate_count.load(std::memory_order_relaxed);
+    const std::uint64_t file_bytes = segment_.file_bytes();
+    if (offset % page_bytes != 0 || count > max_estate_slots || offset > file_bytes ||
+        count * sizeof(Slot) > file_bytes - offset) {
+        return;
+    }
+    if (segment_.map_range(offset, count * sizeof(Slot), bip::read_only, estate_) == SegmentStatus::ok) {
+        estate_count_ = count;
+    }
+}
+
+bool TrackedProcess::merge(Batch& batch, std::uint64_t ticket_limit) noexcept {
+    batch.complete = false;
+    for (;;) {
+        Head* first = nullptr;
+        std::uint64_t second_ticket = ticket_limit;
+        for (std::uint32_t i = 0; i < head_count_; ++i) {
+            Head& head = heads_[i];
+            if (head.read == head.write) continue;
+            if (first == nullptr || head.ticket < first->ticket) {
+                if (first != nullptr) second_ticket = std::min(second_ticket, first->ticket);
+                first = &head;
+            } else {
+                second_ticket = std::min(second_ticket, head.ticket);
+            }
+        }
+        if (first == nullptr || first->ticket >= ticket_limit) {
+            batch.complete = first == nullptr;
+            batch.applied_below = ticket_limit;
+            return true;
+        }
+        if (batch.slots >= Batch::max_events) {
+            batch.applied_below = first->ticket;
+            return true;
+        }
+        if (!take_run(batch, *first, second_ticket)) return false;
+    }
+}
+
+// Takes events off one lane while their tickets are below the next lane's.
+bool TrackedProcess::take_run(Batch& batch, Head& head, std::uint64_t ticket_limit) noexcept {
+    while (head.ticket < ticket_limit && batch.slots < Batch::max_events) {
+        const Event event = load_event(head.slots[head.read & head.mask]);
+        if (!is_valid(event)) return false;
+        batch.events.push_back(event);  // within its reserved capacity
+        ++batch.slots;
+        ++head.read;
+        *head.position = head.read;
+        if (head.read == head.write) return true;
+        const std::uint64_t next = head.slots[head.read & head.mask].ticket.load(std::memory_order_relaxed);
+        if (next <= head.ticket) return false;  // tickets of a lane only grow
+        head.ticket = next;
+    }
+    return true;
+}
+
+void TrackedProcess::release_slots() noexcept {
+    survives([&] {
+        const std::uint32_t lanes = std::min(header().lanes_used.load(std::memory_order_relaxed), lane_count);
+        for (std::uint32_t i = 0; i < lanes; ++i) {
+            const std::uint64_t position = table_header().lane_positions[i];
+            if (lane(i)->read_position.load(std::memory_order_relaxed) != position) {
+                lane(i)->read_position.store(position, std::memory_order_release);  // acquired by the producer
+            }
+        }
+    });
+}
+
+void TrackedProcess::publish_watermark() noexcept {
+    survives([&] {
+        segment_.at<ProcessHeader>(0)->watermark.store(applied_below_, std::memory_order_release);  // acquired by sync
+    });
+    published_below_ = applied_below_;
+}
+
+ReportedCounters TrackedProcess::counters() noexcept {
+    if (is_quarantined()) return counters_;
+    ReportedCounters now;
+    const bool survived = survives([&] {
+        const ProcessHeader& h = header();
+        const std::uint64_t tickets = h.tickets.load(std::memory_order_acquire);
+        now.coalesced = h.coalesced.load(std::memory_order_relaxed);
+        now.dropped = h.dropped.load(std::memory_order_relaxed);
+        now.rejected = h.rejected.load(std::memory_order_relaxed);
+        now.exited = h.exit_state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(ExitState::exited);
+        now.reported = tickets - h.extra_slots.load(std::memory_order_relaxed) +
+                       h.absorbed.load(std::memory_order_relaxed) + now.dropped;
+    });
+    if (survived) counters_ = now;
+    return counters_;
+}
+
+// --- liveness -------------------------------------------------------------------------------------------------------
+
+// The holder of the liveness lock, as this pid namespace names it; and a descriptor for it that no other process can
+// come to stand for, since the lock is looked at again after it was opened.
+void TrackedProcess::open_pidfd() noexcept {
+    const auto holder = lock_holder(segment_.fd(), liveness_byte);
+    if (!holder || holder->pid <= 0) return;
+    pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, holder->pid, 0));
+    const auto still = lock_holder(segment_.fd(), liveness_byte);
+    if (pidfd_ >= 0 && (!still || still->pid != holder->pid)) {
+        close(pidfd_);
+        pidfd_ = -1;
+    }
+}
+
+bool TrackedProcess::has_ended() noexcept {
+    if (pidfd_ >= 0) {
+        pollfd poll_for_exit{pidfd_, POLLIN, 0};
+        if (poll(&poll_for_exit, 1, 0) == 1) return true;
+    }
+    if (lock_holder(segment_.fd(), liveness_byte)) return false;
+    // The lock goes with the process, with exec, and also when the program closes descriptors that are not its own. In
+    // the last case alone the segment is still mapped.
+    return pidfd_ < 0 || !maps_segment();
+}
+
+bool TrackedProcess::maps_segment() const {
+    std::ifstream maps("/proc/" + std::to_string(table_header().pid) + "/maps");
+    const std::string inode = " " + std::to_string(segment_.inode()) + " ";
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find(inode) != std::string::npos && line.find("trackshm.") != std::string::npos) return true;
+    }
+    return false;
+}
+
+// --- the table's side -----------------------------------------------------------------------------------------------
+
+// Everything in it that a batch may change but `closed`, which Table saves itself.
+void TrackedProcess::save_header() noexcept {
+    log_.save(LogTarget::table, 0, table_base(), offsetof(TableHeader, closed));
+}
+
+void TrackedProcess::index_usage(const Ledger& ledger) {
+    std::fill(usage_index_.begin(), usage_index_.end(), std::uint16_t{0});
+    for (std::uint32_t i = 0; i < table_header().usage_cells; ++i) {
+        const UsageCell& cell = usage_cells()[i];
+        const std::uint32_t slot = ledger.slot_of(static_cast<std::uint16_t>(cell.device));
+        if (slot != Ledger::none) usage_index_[slot * type_count + cell.type] = static_cast<std::uint16_t>(i + 1);
+    }
+}
+
+UsageCell* TrackedProcess::find_usage(std::uint32_t device_slot, std::uint32_t type) noexcept {
+    const std::uint16_t index = usage_index_[device_slot * type_count + type];
+    return index == 0 ? nullptr : &usage_cells()[index - 1];
+}
+
+UsageCell& TrackedProcess::change_usage(std::uint32_t device_slot, std::uint32_t type, std::uint32_t device) noexcept {
+    std::uint16_t& index = usage_index_[device_slot * type_count + type];
+    const bool is_new = index == 0;
+    if (is_new) index = static_cast<std::uint16_t>(++table_header().usage_cells);
+    UsageCell& cell = usage_cells()[index - 1];
+    if (usage_saved_[index - 1] != log_.batch()) {
+        usage_saved_[index - 1] = log_.batch();
+        log_.save(LogTarget::table, usage_offset + (index - 1) * sizeof(UsageCell), &cell, sizeof cell);
+    }
+    if (is_new) cell = {device, type, 0, 0, 0, 0};
+    return cell;
+}
+
+void TrackedProcess::restore(std::byte* ledger, std::uint64_t offset, const std::byte* bytes,
+                             std::uint32_t count) noexcept {
+    if (ledger != nullptr) {
+        std::memcpy(ledger + offset, bytes, count);
+        return;
+    }
+    // Through the descriptor: an area added by growth lies beyond what the segment had mapped.
+    if (pwrite(table_segment_.fd(), bytes, count, static_cast<off_t>(offset)) != static_cast<ssize_t>(count)) abort();
+}
+
+void TrackedProcess::remove_segments() noexcept {
+    segment_.unlink();
+    table_segment_.unlink();
+}
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One tracked process as the aggregator holds it: its segment, which is not trusted, its table, which is ours, and how
+// far its lanes are read.
+//
+// Order. A pass loads the ticket counter first (g, acquire), then every lane's write position (acquire), and merges the
+// lanes by ticket up to g. Claim: if event p happened-before event e in the program, and this pass applies e, then it
+// applied p before. Because p's publish came before e's fetch_add (acq_rel); our load of g reads a value at or after
+// that fetch_add and so synchronises with it through the release sequence; so the later load of p's lane sees p; and
+// p's ticket is smaller. An event with a ticket below g that is not visible yet is one whose hook has not returned:
+// nothing can depend on it, it is applied in a later pass.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aggregator/table.hpp"
+#include "aggregator/table_abi.hpp"
+#include "shm/process_abi.hpp"
+#include "shm/segment.hpp"
+
+namespace trackshm::aggregator {
+
+// What a process says of itself in its header; copied, since it may change its mind.
+struct ReportedCounters {
+    std::uint64_t reported = 0;
+    std::uint64_t coalesced = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t rejected = 0;
+    bool exited = false;
+};
+
+// Events of one pass, in order, and where the lanes stand after them.
+struct Batch {
+    std::vector<shm::Event> events;
+    std::uint64_t slots = 0;
+    std::array<std::uint64_t, shm::lane_count> positions{};
+    std::uint64_t estate_position = 0;
+    std::uint64_t applied_below = 0;  // once these are applied, so is every visible event with a smaller ticket
+    bool complete = false;            // nothing visible was left behind
+
+    static constexpr std::size_t max_events = 1024;
+    Batch() { events.reserve(max_events); }
+};
+
+enum class ReadResult { ok, corrupt };
+
+class TrackedProcess {
+public:
+    TrackedProcess(shm::Segment segment, shm::Segment table_segment, UndoLog& log);
+    ~TrackedProcess();
+    TrackedProcess(const TrackedProcess&) = delete;
+    TrackedProcess& operator=(const TrackedProcess&) = delete;
+
+    // Whether a look at the lanes may be worth while: one load.
+    bool has_news() noexcept;
+    // Copies up to Batch::max_events visible events. Changes nothing.
+    ReadResult read(Batch& batch) noexcept;
+    // After the batch is committed: gives its slots back to the producer.
+    void release_slots() noexcept;
+    // After a publication: everything with a smaller ticket is in it.
+    void publish_watermark() noexcept;
+    void note_applied_below(std::uint64_t ticket) noexcept { applied_below_ = ticket; }
+    bool watermark_is_due() const noexcept { return applied_below_ != published_below_; }
+
+    ReportedCounters counters() noexcept;
+
+    // The kernel's word on whether the process is gone; see liveness.
+    bool has_ended() noexcept;
+    int pidfd() const noexcept { return pidfd_; }
+
+    TableHeader& table_header() noexcept { return *table_segment_.at<TableHeader>(0); }
+    const TableHeader& table_header() const noexcept { return *table_segment_.at<TableHeader>(0); }
+    UsageCell* usage_cells() const noexcept { return table_segment_.at<UsageCell>(usage_offset); }
+    Table& table() noexcept { return table_; }
+    const shm::Segment& segment() const noexcept { return segment_; }
+    std::byte* table_base() const noexcept { return table_segment_.data(); }
+    bool is_quarantined() const noexcept {
+        return table_header().state == static_cast<std::uint32_t>(TableState::quarantined);
+    }
+
+    // Usage cell of (device slot, type), or null. Within a batch: saved before it is changed.
+    UsageCell* find_usage(std::uint32_t device_slot, std::uint32_t type) noexcept;
+    UsageCell& change_usage(std::uint32_t device_slot, std::uint32_t type, std::uint32_t device) noexcept;
+    // Opens a batch: saves the header's counters.
+    void save_header() noexcept;
+    void index_usage(const class Ledger& ledger);
+
+    // Puts saved bytes back, into `ledger` or, if that is null, into this table's file, areas included.
+    void restore(std::byte* ledger, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) noexcept;
+
+    // Unlinks both segments: the process's first, so that a fold is never followed by a second attach.
+    void remove_segments() noexcept;
+
+private:
+    // One lane with something to read.
+    struct Head {
+        const shm::Slot* slots;
+        std::uint64_t mask;
+        std::uint64_t read;
+        std::uint64_t write;
+        std::uint64_t* position;  // in the batch
+        std::uint64_t ticket;
+    };
+
+    bool collect_heads(Batch& batch) noexcept;
+    bool add_head(const shm::Slot* slots, std::uint64_t capacity, std::uint64_t write, std::uint64_t* position) noexcept;
+    bool merge(Batch& batch, std::uint64_t ticket_limit) noexcept;
+    bool take_run(Batch& batch, Head& head, std::uint64_t ticket_limit) noexcept;
+    void map_estate() noexcept;
+    void open_pidfd() noexcept;
+    bool maps_segment() const;
+
+    const shm::ProcessHeader& header() const noexcept { return *segment_.at<const shm::ProcessHeader>(0); }
+    shm::LaneHeader* lane(std::uint32_t index) const noexcept {
+        return segment_.at<shm::LaneHeader>(shm::lanes_offset) + index;
+    }
+
+    shm::Segment segment_;
+    shm::Segment table_segment_;
+    UndoLog& log_;
+    Table table_;
+    std::uint32_t slots_per_lane_;
+    int pidfd_ = -1;
+    std::uint64_t seen_tickets_ = ~std::uint64_t{0};
+    std::uint64_t applied_below_ = 0;
+    std::uint64_t published_below_ = 0;
+    ReportedCounters counters_;
+    std::array<Head, shm::lane_count + 1> heads_;
+    std::uint32_t head_count_ = 0;
+    shm::bip::mapped_region estate_;
+    std::uint64_t estate_count_ = 0;
+
+    std::vector<std::uint16_t> usage_index_;  // by device slot and type: 1 + index of the usage cell
+    std::vector<std::uint64_t> usage_saved_;  // batch in which each usage cell was last saved
+};
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes the ledger's and the processes' figures into the stats segment, where readers find them (publication.hpp).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aggregator/ledger.hpp"
+#include "aggregator/process.hpp"
+#include "shm/publication.hpp"
+#include "shm/segment.hpp"
+#include "shm/stats_abi.hpp"
+
+namespace trackshm::aggregator {
+
+class Publisher {
+public:
+    enum class OpenResult { ok, served_by_another, failed };
+
+    // Takes the stats segment of (namespace, uid) over, or creates it, and holds its lock for as long as it lives. The
+    // lock is what makes an aggregator the one of its namespace. `mode` is the file's permissions.
+    OpenResult open(const std::string& name_space, std::uint32_t uid, unsigned mode, std::string& error);
+    static void forget(const std::string& name_space, std::uint32_t uid);
+
+    void publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes);
+    void beat(std::uint64_t now_monotonic_ns) noexcept;
+    void announce(std::uint64_t start_count) noexcept;
+
+private:
+    bool try_open(const std::string& name, std::uint32_t uid, OpenResult& result, std::string& error);
+    bool try_create(const std::string& name, const std::string& name_space, std::uint32_t uid, unsigned mode,
+                    std::string& error);
+    void collect_devices(const Ledger& ledger);
+    void collect_process(TrackedProcess& process);
+    void collect_exited(const Ledger& ledger);
+    bool reserve_usage_rows(std::uint64_t rows) noexcept;
+    template <class Row>
+    void store_rows(std::size_t block, std::uint64_t offset, const std::vector<Row>& rows) noexcept;
+
+    shm::StatsHeader* header() const noexcept { return segment_.at<shm::StatsHeader>(0); }
+
+    shm::Segment segment_;
+    std::uint64_t reserved_usage_rows_ = 0;
+
+    // The block under construction, in private memory.
+    shm::BlockHeader block_{};
+    std::vector<shm::DeviceRow> devices_;
+    std::vector<shm::TypeRow> types_;
+    std::vector<shm::ProcessRow> rows_;
+    std::vector<shm::ExitedRow> exited_;
+    std::vector<shm::UsageRow> usage_;
+};
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aggregator/table.hpp"
+
+#include <algorithm>
+
+#include "shm/os.hpp"
+
+namespace trackshm::aggregator {
+
+using shm::SegmentStatus;
+
+namespace {
+
+// Load at which growth starts, in percent; it is finished long before 90.
+constexpr std::uint64_t max_load_percent = 75;
+// Tables below this grow in one go, by doubling; larger ones by a quarter, step by step: 10^7 buffers then take 43 to 53
+// bytes each.
+constexpr std::uint64_t large_homes = 128 * 1024;
+// Cells looked at per insertion while growing. At 16 the walk ends after homes / 16 insertions.
+constexpr std::uint64_t moved_cells_per_insertion = 16;
+constexpr std::uint64_t cells_per_move_batch = 1024;
+constexpr std::uint64_t reserve_step_cells = 32 * 1024;  // 1 MiB
+
+constexpr std::uint64_t slack_for(std::uint64_t homes) noexcept {
+    return std::min<std::uint64_t>(homes + 64, 16 * 1024);  // one id's entries on every memory: 4096
+}
+
+constexpr std::uint64_t area_bytes(std::uint64_t homes) noexcept {
+    return shm::round_to_page((homes + slack_for(homes)) * sizeof(Cell));
+}
+
+std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+}
+
+}  // namespace
+
+SegmentStatus Table::create(shm::Segment& segment, const std::string& temporary_name,
+                            std::uint64_t initial_homes) noexcept {
+    const std::uint64_t bytes = first_area_offset + area_bytes(initial_homes);
+    const SegmentStatus status = segment.create(temporary_name, bytes, bytes);
+    if (status != SegmentStatus::ok) return status;
+    auto* header = segment.at<TableHeader>(0);
+    header->magic = table_magic;
+    header->layout = shm::layout_version;
+    header->state = static_cast<std::uint32_t>(TableState::attached);
+    header->flags = shm::process_exact | shm::process_peak_exact;
+    header->boot_id = shm::boot_id();
+    header->hash_seed = shm::random_nonce();
+    header->next_sequence = 1;
+    header->areas[0] = {first_area_offset, initial_homes, slack_for(initial_homes)};
+    return SegmentStatus::ok;
+}
+
+SegmentStatus Table::attach() noexcept {
+    seed_ = header()->hash_seed;
+    const std::uint32_t current = header()->current & 1;
+    if (!map_area(current)) return SegmentStatus::unsuitable;
+    if (header()->growing != 0) {
+        if (!map_area(1 - current)) return SegmentStatus::unsuitable;
+        reserved_cells_ = 0;  // reserving what has storage already is harmless
+        released_cells_ = 0;
+        return reserve_ahead() ? SegmentStatus::ok : SegmentStatus::no_space;
+    }
+    // The last walk may have died before it gave the passed area back.
+    if (const std::uint64_t gap = areas_[current].file_offset - first_area_offset) {
+        segment_.release(first_area_offset, gap);
+    }
+    return SegmentStatus::ok;
+}
+
+bool Table::map_area(std::uint32_t index) noexcept {
+    const AreaDescriptor& descriptor = header()->areas[index];
+    const std::uint64_t bytes = (descriptor.homes + descriptor.slack) * sizeof(Cell);
+    Area& area = areas_[index];
+    if (descriptor.file_offset + bytes > segment_.file_bytes()) return false;
+    if (segment_.map_range(descriptor.file_offset, bytes, shm::bip::read_write, area.region) != SegmentStatus::ok) {
+        return false;
+    }
+    area.cells = static_cast<Cell*>(area.region.get_address());
+    area.homes = descriptor.homes;
+    area.limit = descriptor.homes + descriptor.slack;
+    area.file_offset = descriptor.file_offset;
+    return true;
+}
+
+// --- where an id lives ----------------------------------------------------------------------------------------------
+
+std::uint64_t Table::hash(std::uint64_t id) const noexcept {
+    // Two rounds of multiply-and-fold with a secret seed: a process must not be able to choose ids that collide.
+    std::uint64_t x = id ^ seed_;
+    x ^= x >> 32;
+    x *= 0x9e3779b97f4a7c15;
+    x ^= x >> 29;
+    x *= 0xbf58476d1ce4e5b9;
+    x ^= x >> 32;
+    return x;
+}
+
+std::uint64_t Table::home_of(std::uint64_t hash, const Area& area) noexcept { return multiply_high(hash, area.homes); }
+
+Table::Area& Table::area_of(std::uint64_t hash) noexcept {
+    const TableHeader* h = header();
+    Area& current = areas_[h->current];
+    if (h->growing == 0 || home_of(hash, current) >= h->frontier) [[likely]] return current;
+    return areas_[1 - h->current];
+}
+
+bool Table::is_dead(const Cell& cell) const noexcept {
+    const TableHeader* h = header();
+    for (std::uint32_t i = 0; i < h->closed_devices; ++i) {
+        if (h->closed[i].device == cell.device) return cell.sequence < h->closed[i].before_sequence;
+    }
+    return false;
+}
+
+// --- changes --------------------------------------------------------------------------------------------------------
+
+void Table::write(Area& area, std::uint64_t index, const Cell& cell) noexcept {
+    log_.save(LogTarget::table, area.file_offset + index * sizeof(Cell), &area.cells[index], sizeof(Cell));
+    if (!log_.overflowed()) area.cells[index] = cell;
+}
+
+Table::Inserted Table::insert(std::uint64_t id, std::uint32_t device, std::uint8_t type, std::uint64_t size,
+                              std::uint32_t born_seconds) noexcept {
+    const std::uint64_t h = hash(id);
+    Area& area = area_of(h);
+    const Cell cell{id, Cell::pack(size, type), header()->next_sequence++, device, born_seconds};
+    Inserted result;
+    for (std::uint64_t i = home_of(h, area);; ++i) {
+        if (i == area.limit) {
+            result.no_room = true;
+            return result;
+        }
+        const Cell& found = area.cells[i];
+        if (!found.taken()) {
+            ++header()->taken;
+            write(area, i, cell);
+            return result;
+        }
+        if (found.id == id && found.device == device && found.type() == type) {
+            if (!is_dead(found)) result.replaced = found;
+            write(area, i, cell);
+            return result;
+        }
+    }
+}
+
+template <class Matches>
+Table::Erased Table::erase_first(std::uint64_t id, Matches&& matches) noexcept {
+    const std::uint64_t h = hash(id);
+    Area& area = area_of(h);
+    Erased result;
+    std::uint64_t oldest = 0;
+    for (std::uint64_t i = home_of(h, area); i < area.limit && area.cells[i].taken(); ++i) {
+        const Cell& cell = area.cells[i];
+        if (cell.id != id || !matches(cell) || is_dead(cell)) continue;
+        ++result.candidates;
+        if (!result.cell || cell.sequence < result.cell->sequence) {
+            result.cell = cell;
+            oldest = i;
+        }
+    }
+    if (result.cell) erase_at(area, oldest);
+    return result;
+}
+
+Table::Erased Table::erase_oldest(std::uint64_t id) noexcept {
+    return erase_first(id, [](const Cell&) { return true; });
+}
+
+Table::Erased Table::erase_oldest_on(std::uint64_t id, std::uint32_t device) noexcept {
+    return erase_first(id, [device](const Cell& cell) { return cell.device == device; });
+}
+
+Table::Erased Table::erase_exact(std::uint64_t id, std::uint32_t device, std::uint8_t type) noexcept {
+    return erase_first(id, [=](const Cell& cell) { return cell.device == device && cell.type() == type; });
+}
+
+void Table::erase_at(Area& area, std::uint64_t index) noexcept {
+    --header()->taken;
+    // A hole may be filled by any follower of its run whose home is not behind it. Taking the farthest one leaves the
+    // fewest to move: usually one, also where many entries share a home.
+    std::uint64_t hole = index;
+    for (;;) {
+        std::uint64_t farthest = hole;
+        for (std::uint64_t i = hole + 1; i < area.limit && area.cells[i].taken(); ++i) {
+            if (home_of(hash(area.cells[i].id), area) <= hole) farthest = i;
+        }
+        if (farthest == hole) break;
+        write(area, hole, area.cells[farthest]);
+        hole = farthest;
+    }
+    write(area, hole, Cell{});
+}
+
+bool Table::close_device(std::uint32_t device) noexcept {
+    TableHeader* h = header();
+    std::uint32_t i = 0;
+    while (i < h->closed_devices && h->closed[i].device != device) ++i;
+    if (i == shm::max_devices) return false;
+    const std::uint64_t offset = offsetof(TableHeader, closed) + i * sizeof(ClosedDevice);
+    log_.save(LogTarget::table, offset, &h->closed[i], sizeof(ClosedDevice));
+    h->closed[i] = {device, h->next_sequence};
+    if (i == h->closed_devices) {
+        save_growth_state();
+        ++h->closed_devices;
+    }
+    return true;
+}
+
+// --- growth ---------------------------------------------------------------------------------------------------------
+
+// The words from `hash_seed` up to `closed`. The counters before them are saved by whoever opens the batch.
+void Table::save_growth_state() noexcept {
+    constexpr std::uint64_t offset = offsetof(TableHeader, hash_seed);
+    log_.save(LogTarget::table, offset, segment_.data() + offset, offsetof(TableHeader, closed) - offset);
+}
+
+// A table full of entries of closed devices needs no more homes, only a walk that leaves them behind.
+std::uint64_t Table::next_homes(std::uint64_t count) const noexcept {
+    const TableHeader* h = header();
+    const std::uint64_t homes = h->areas[h->current].homes;
+    const std::uint64_t enough = (h->live_buffers + count) * 100 / (max_load_percent - 10);
+    if (enough <= homes) return homes;
+    return std::max(homes < large_homes ? homes * 2 : homes + homes / 4, enough);
+}
+
+bool Table::make_room(std::uint64_t count) noexcept {
+    TableHeader* h = header();
+    const auto load_allows = [&](std::uint64_t percent) {
+        return (h->taken + count) * 100 <= areas_[h->current].homes * percent;
+    };
+    if (h->growing == 0) {
+        if (load_allows(max_load_percent)) return true;
+        if (!start_growth(next_homes(count))) return false;
+    }
+    const bool at_once = areas_[h->current].homes < large_homes || !load_allows(90);
+    return advance_growth(at_once ? ~std::uint64_t{0} : count * moved_cells_per_insertion);
+}
+
+bool Table::grow_now() noexcept {
+    if (header()->growing == 0) {
+        const std::uint64_t homes = areas_[header()->current].homes;
+        if (!start_growth(homes + homes / 2)) return false;
+    }
+    return advance_growth(~std::uint64_t{0});
+}
+
+bool Table::start_growth(std::uint64_t homes) noexcept {
+    TableHeader* h = header();
+    const std::uint32_t next = 1 - h->current;
+    const std::uint64_t offset = shm::round_to_page(segment_.file_bytes());
+    if (segment_.extend(offset + area_bytes(homes)) != SegmentStatus::ok) return false;
+    log_.begin(h->own_pid, h->nonce);
+    save_growth_state();
+    h->areas[next] = {offset, homes, slack_for(homes)};
+    h->frontier = 0;
+    reserved_cells_ = 0;
+    released_cells_ = 0;
+    const bool ready = map_area(next) && reserve_ahead();
+    h->growing = ready ? 1 : 0;
+    log_.commit();
+    return ready;
+}
+
+// Walks on by about that many cells, a whole run at a time. False if storage ran out; the walk then waits.
+bool Table::advance_growth(std::uint64_t cells) noexcept {
+    TableHeader* h = header();
+    while (h->growing != 0 && cells > 0) {
+        if (!reserve_ahead()) return false;
+        const std::uint64_t begin = h->frontier;
+        log_.begin(h->own_pid, h->nonce);
+        save_growth_state();
+        const std::uint64_t limit = areas_[h->current].limit;
+        bool fits = true;
+        while (fits && h->frontier < limit && h->frontier - begin < std::min(cells, cells_per_move_batch)) {
+            fits = move_run();
+        }
+        if (!fits || log_.overflowed()) return false;  // left open: the caller rolls back
+        const bool finished = h->frontier >= limit;
+        if (finished) finish_growth();
+        log_.commit();
+        cells -= std::min(cells, (finished ? limit : h->frontier) - begin);
+        release_passed();
+    }
+    return true;
+}
+
+// Moves the run of taken cells at the frontier, if there is one, and puts the frontier behind it.
+bool Table::move_run() noexcept {
+    TableHeader* h = header();
+    Area& from = areas_[h->current];
+    std::uint64_t i = h->frontier;
+    for (; i < from.limit && from.cells[i].taken(); ++i) {
+        if (is_dead(from.cells[i])) {
+            --h->taken;
+        } else if (!place_moved(from.cells[i])) {
+            return false;
+        }
+        write(from, i, Cell{});
+    }
+    h->frontier = i + 1;
+    return true;
+}
+
+bool Table::place_moved(const Cell& cell) noexcept {
+    Area& to = areas_[1 - header()->current];
+    std::uint64_t i = home_of(hash(cell.id), to);
+    while (i < to.limit && to.cells[i].taken()) ++i;
+    if (i == to.limit) return false;
+    write(to, i, cell);
+    return true;
+}
+
+void Table::finish_growth() noexcept {
+    TableHeader* h = header();
+    h->areas[h->current] = {};
+    h->current = 1 - h->current;
+    h->growing = 0;
+    h->frontier = 0;
+}
+
+// Storage for every cell of the new area that ids below the frontier can come to lie in, with a margin for runs.
+bool Table::reserve_ahead() noexcept {
+    const TableHeader* h = header();
+    const Area& from = areas_[h->current];
+    const Area& to = areas_[1 - h->current];
+    const std::uint64_t passed = std::min(h->frontier + cells_per_move_batch, from.homes);
+    const std::uint64_t reached = passed * to.homes / from.homes + slack_for(to.homes) + reserve_step_cells;
+    const std::uint64_t wanted = std::min(reached, to.limit);
+    if (wanted <= reserved_cells_) return true;
+    const std::uint64_t end = std::min(wanted + reserve_step_cells, to.limit);
+    if (segment_.reserve(to.file_offset + reserved_cells_ * sizeof(Cell), (end - reserved_cells_) * sizeof(Cell)) !=
+        SegmentStatus::ok) {
+        return false;
+    }
+    reserved_cells_ = end;
+    return true;
+}
+
+// Gives back the storage of what was moved. Only between batches: a roll-back may write there.
+void Table::release_passed() noexcept {
+    const TableHeader* h = header();
+    if (h->growing == 0) {
+        Area& old = areas_[1 - h->current];
+        segment_.release(old.file_offset, shm::round_to_page(old.limit * sizeof(Cell)));
+        old = Area{};
+        return;
+    }
+    const Area& from = areas_[h->current];
+    const std::uint64_t passed = h->frontier / reserve_step_cells * reserve_step_cells;
+    if (passed <= released_cells_) return;
+    segment_.release(from.file_offset + released_cells_ * sizeof(Cell), (passed - released_cells_) * sizeof(Cell));
+    released_cells_ = passed;
+}
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The undo log: how the aggregator's state survives a SIGKILL at any instruction.
+//
+//   begin   log_bytes = 0, log_state = open
+//   save    append (where, old bytes) to the log, then log_bytes += ...; only then may the place be changed
+//   commit  log_state = committed: one 8-byte store
+//
+// A next aggregator that finds the log open puts every saved place back, newest first, and the tracked processes' slots,
+// not released yet, are applied again. SIGKILL is not power loss: stores that were executed survive, in program order.
+// So a compiler barrier is all the ordering this needs (the idea of an undo log is ARIES's and older; the reduction to
+// compiler barriers holds only because the medium is shared memory of a live kernel).
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "aggregator/ledger_abi.hpp"
+
+namespace trackshm::aggregator {
+
+enum LogState : std::uint64_t { log_committed = 0, log_open = 1 };
+enum class LogTarget : std::uint32_t { ledger = 0, table = 1 };
+
+// Followed by `bytes` old bytes and then by the whole record's length in 8 bytes, by which it is found from behind.
+struct LogRecord {
+    std::uint32_t target;
+    std::uint32_t bytes;
+    std::uint64_t offset;  // in the target segment's file
+};
+
+// Nothing the compiler knows of memory moves across this.
+inline void compiler_barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+class UndoLog {
+public:
+    explicit UndoLog(std::byte* ledger) noexcept
+        : header_(reinterpret_cast<LedgerHeader*>(ledger)), records_(ledger + log_offset) {}
+
+    void begin(std::int32_t table_pid, std::uint64_t table_nonce) noexcept;
+    void commit() noexcept;
+    bool is_open() const noexcept { return header_->log_state == log_open; }
+    std::uint64_t batch() const noexcept { return batch_; }  // grows with every begin
+
+    // Remembers `bytes` bytes at `place`. Must come before the first store to them in this batch. When the log is full
+    // it says so through overflowed() and the batch must be rolled back.
+    void save(LogTarget target, std::uint64_t offset, const void* place, std::uint32_t bytes) noexcept;
+    bool overflowed() const noexcept { return overflowed_; }
+    std::uint64_t used_bytes() const noexcept { return used_bytes_; }
+
+    // Puts everything back, newest first, through write(target, offset, bytes, count), and closes the log.
+    template <class Write>
+    void roll_back(Write&& write) noexcept;
+
+private:
+    void set_used(std::uint64_t bytes) noexcept {
+        compiler_barrier();
+        header_->log_bytes = bytes;
+        compiler_barrier();
+        used_bytes_ = bytes;
+    }
+
+    LedgerHeader* header_;
+    std::byte* records_;
+    std::uint64_t used_bytes_ = 0;
+    std::uint64_t batch_ = 0;
+    bool overflowed_ = false;
+};
+
+template <class Write>
+void UndoLog::roll_back(Write&& write) noexcept {
+    // Records are walked backwards by the trailer each ends with.
+    std::uint64_t end = std::min(header_->log_bytes, log_capacity_bytes);
+    while (end > 0) {
+        std::uint64_t bytes;
+        std::memcpy(&bytes, records_ + end - sizeof bytes, sizeof bytes);
+        end -= bytes;
+        LogRecord record;
+        std::memcpy(&record, records_ + end, sizeof record);
+        write(static_cast<LogTarget>(record.target), record.offset, records_ + end + sizeof record, record.bytes);
+    }
+    compiler_barrier();
+    header_->log_state = log_committed;
+    compiler_barrier();
+}
+
+}  // namespace trackshm::aggregator

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/coalescer.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace trackshm::shm {
+namespace {
+
+constexpr std::uint32_t key_of(const Event& event) noexcept {
+    return std::uint32_t{event.device} << 8 | event.type;
+}
+
+bool hits(const Event& free, const Event& allocation) noexcept {
+    switch (free.kind) {
+        case EventKind::free_on_device: return free.device == allocation.device;
+        case EventKind::free_exact: return key_of(free) == key_of(allocation);
+        default: return true;
+    }
+}
+
+// Events of which the newest stands for all: one per gauge, memory, failing memory, and piece of a name.
+std::uint64_t latest_key(const Event& event) noexcept {
+    const std::uint32_t piece = event.kind == EventKind::describe_device ? event.count : 0;
+    return static_cast<std::uint64_t>(event.kind) << 56 | std::uint64_t{piece} << 32 | key_of(event);
+}
+
+}  // namespace
+
+bool Coalescer::absorb(const Event& event) noexcept {
+    if (events_ >= limit_) return false;
+    try {
+        if (event.kind == EventKind::allocation || is_free(event.kind)) return absorb_for_id(event);
+        if (event.kind == EventKind::device_closed) return absorb_close(event);
+        return absorb_latest(event);
+    } catch (...) {  // no memory
+        return false;
+    }
+}
+
+Coalescer::Epoch& Coalescer::open_epoch() {
+    const bool all_sealed = epochs_.empty() || (epochs_.size() == 1 && phase_ != Phase::seal) || epochs_.back().close;
+    if (all_sealed) {
+        retained_.clear();
+        retained_next_ = 0;
+        epochs_.emplace_back();
+    }
+    return epochs_.back();
+}
+
+bool Coalescer::absorb_for_id(const Event& event) {
+    if (ops_.capacity() == 0) {  // everything that can fail comes before anything changes
+        ops_.reserve(1024);
+        retained_.reserve(retained_ids);
+    }
+    Epoch& epoch = open_epoch();
+    const auto [at, inserted] = epoch.ids.try_emplace(event.id);
+    IdEvents& list = at->second;
+    if (list.length >= max_events_per_id) return false;
+
+    if (event.kind == EventKind::allocation) {
+        if (!replace_live_allocation(list, event)) append(list, event);
+        return true;
+    }
+    if (list.last != none) {
+        Event& last = ops_[list.last].event;
+        if (last.kind == event.kind && key_of(last) == key_of(event) &&
+            last.count < std::numeric_limits<std::uint32_t>::max() - event.count) {
+            last.count += event.count;
+        } else {
+            append(list, event);
+        }
+    } else {
+        append(list, event);
+    }
+    try {
+        retain_or_fold(event.id, list);
+    } catch (...) {  // no memory to fold with: the event is kept word for word, which is always right
+    }
+    return true;
+}
+
+// An allocation of an entry that the list leaves live frees it first (rule R4). With no free in between, the two
+// allocations fold into the second, whatever the table holds.
+bool Coalescer::replace_live_allocation(IdEvents& list, const Event& event) {
+    std::uint32_t found = none;
+    std::uint32_t before_found = none;
+    std::uint32_t previous = none;
+    for (std::uint32_t i = list.first; i != none; previous = i, i = ops_[i].next) {
+        const Event& earlier = ops_[i].event;
+        if (is_free(earlier.kind)) {
+            found = none;
+        } else if (key_of(earlier) == key_of(event)) {
+            found = i;
+            before_found = previous;
+        }
+    }
+    if (found == none) return false;
+
+    count_pair(ops_[found].event);
+    folded_.implicit_frees += 1;
+    coalesced_ += 1;
+    ops_[found].event = event;
+    if (found != list.last) {  // it is now the youngest: move it to the end
+        (before_found == none ? list.first : ops_[before_found].next) = ops_[found].next;
+        ops_[list.last].next = found;
+        ops_[found].next = none;
+        list.last = found;
+    }
+    return true;
+}
+
+bool Coalescer::absorb_latest(const Event& event) {
+    const auto [at, inserted] = open_epoch().latest.try_emplace(latest_key(event), event);
+    if (inserted) {
+        ++events_;
+        return true;
+    }
+    Event& known = at->second;
+    if (event.kind == EventKind::allocation_failure) {
+        known.size = event.size;
+        known.count += event.count;
+    } else {
+        coalesced_ += known.reports();
+        known = event;
+    }
+    return true;
+}
+
+bool Coalescer::absorb_close(const Event& event) {
+    Epoch& epoch = open_epoch();
+    if (events_ > limit_ / verbatim_share) fold_on_close(epoch, event.device);
+    const bool nothing_since = epoch.ids.empty() && epoch.latest.empty();
+    if (nothing_since && epochs_.size() > 1) {
+        const auto previous = std::prev(epochs_.end(), 2);
+        if (previous->close && previous->close->device == event.device) {  // closing it twice is closing it once
+            coalesced_ += event.reports();
+            return true;
+        }
+    }
+    epoch.close = event;
+    ++events_;
+    return true;
+}
+
+// Buffers allocated in this epoch and still live on the device that closes were released by that.
+void Coalescer::fold_on_close(Epoch& epoch, std::uint16_t device) {
+    for (auto at = epoch.ids.begin(); at != epoch.ids.end();) {
+        IdEvents& list = at->second;
+        const bool starts_here = list.first != none && ops_[list.first].event.kind == EventKind::allocation;
+        bool only_that_device = starts_here;
+        for (std::uint32_t i = list.first; only_that_device && i != none; i = ops_[i].next) {
+            only_that_device = ops_[i].event.kind == EventKind::allocation && ops_[i].event.device == device;
+        }
+        if (!only_that_device) {
+            ++at;
+            continue;
+        }
+        while (list.length > 0) {
+            count_pair(ops_[list.first].event);
+            coalesced_ += 1;
+            pop_front(list);
+        }
+        epoch.ids.erase(at++);
+    }
+}
+
+std::uint32_t Coalescer::new_op(const Event& event) {
+    if (free_op_ != none) {
+        const std::uint32_t index = free_op_;
+        free_op_ = ops_[index].next;
+        ops_[index] = {event, none};
+        return index;
+    }
+    ops_.push_back({event, none});
+    return static_cast<std::uint32_t>(ops_.size() - 1);
+}
+
+void Coalescer::append(IdEvents& list, const Event& event) {
+    const std::uint32_t index = new_op(event);
+    (list.last == none ? list.first : ops_[list.last].next) = index;
+    list.last = index;
+    ++list.length;
+    ++events_;
+}
+
+void Coalescer::pop_front(IdEvents& list) noexcept {
+    const std::uint32_t index = list.first;
+    list.first = ops_[index].next;
+    if (list.first == none) list.last = none;
+    --list.length;
+    --events_;
+    ops_[index].next = free_op_;
+    free_op_ = index;
+}
+
+void Coalescer::count_pair(const Event& allocation) {
+    FoldedPairs& pairs = folded_.pairs[key_of(allocation)];
+    pairs.pairs += 1;
+    pairs.bytes += allocation.size;
+}
+
+Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
+    LocalEffect effect;
+    queue_.clear();
+    matched_.assign(list.length, 0);
+    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>>& queue = queue_;
+    std::uint32_t position = 0;
+    for (std::uint32_t i = list.first; i != none; i = ops_[i].next, ++position) {
+        const Event& event = ops_[i].event;
+        if (event.kind == EventKind::allocation) {
+            queue.push_back(i);
+        } else if (event.kind == EventKind::free_all) {
+            matched_[position] = queue.empty() ? 0 : 1;  // a second one finds nothing
+            queue.clear();
+        } else if (event.kind == EventKind::folded_free_all) {
+            queue.clear();
+        } else {
+            for (std::uint32_t n = 0; n < event.count; ++n) {
+                const auto oldest = std::find_if(queue.begin(), queue.end(),
+                                                 [&](std::uint32_t op) { return hits(event, ops_[op].event); });
+                if (oldest == queue.end()) break;
+                if (event.kind == EventKind::free_by_id && queue.size() > 1) ++effect.ambiguous_frees;
+                queue.erase(oldest);
+                ++matched_[position];
+            }
+        }
+        if (queue.empty()) effect.balanced_length = position + 1;
+    }
+    effect.live = static_cast<std::uint32_t>(queue.size());
+    return effect;
+}
+
+void Coalescer::retain_or_fold(std::uint64_t id, IdEvents& list) {
+    if (ops_[list.first].event.kind != EventKind::allocation && list.length == 1) return;  // frees of sent buffers
+    if (local_effect(list).live != 0) return;
+    if (list.length > verbatim_events) {
+        fold(list);
+    } else if (!list.retained) {
+        list.retained = true;
+        if (retained_.size() < retained_ids) {
+            retained_.push_back(id);
+            return;
+        }
+        const std::uint64_t evicted = std::exchange(retained_[retained_next_], id);
+        retained_next_ = (retained_next_ + 1) % retained_ids;
+        auto& ids = epochs_.back().ids;
+        const auto at = ids.find(evicted);
+        if (at == ids.end()) return;
+        at->second.retained = false;
+        if (local_effect(at->second).live == 0) fold(at->second);
+        if (at->second.length == 0) ids.erase(at);
+    }
+}
+
+// Takes everything out of a balanced list but the frees that reach further than the list. A free of all entries may do
+// that even if it found some in the list, so the first of them stays, as one that no longer counts as a report.
+void Coalescer::fold(IdEvents& list) {
+    const LocalEffect effect = local_effect(list);
+    folded_.ambiguous_frees += effect.ambiguous_frees;
+    IdEvents rest;
+    rest.retained = list.retained;
+    const std::uint32_t length = list.length;
+    bool table_cleared = false;
+    for (std::uint32_t position = 0; position < length; ++position) {
+        Event event = ops_[list.first].event;
+        const bool frees_all = event.kind == EventKind::free_all || event.kind == EventKind::folded_free_all;
+        if (event.kind == EventKind::allocation) {
+            count_pair(event);
+            coalesced_ += 1;
+            pop_front(list);
+            continue;
+        }
+        coalesced_ += matched_[position];
+        event.count -= matched_[position];
+        pop_front(list);
+        if (matched_[position] > 0 && frees_all && !table_cleared) {
+            Event quiet = event;
+            quiet.kind = EventKind::folded_free_all;
+            quiet.count = 1;
+            append(rest, quiet);
+        }
+        table_cleared = table_cleared || frees_all;
+        if (event.count > 0) append(rest, event);
+    }
+    list = rest;
+}
+
+// How many events from the front of the list belong to the phase being sent.
+std::uint32_t Coalescer::sendable(const IdEvents& list) {
+    if (list.length == 0) return 0;
+    if (phase_ == Phase::survivors) return list.length;
+    if (phase_ == Phase::transients) return local_effect(list).balanced_length;
+    std::uint32_t frees = 0;
+    for (std::uint32_t i = list.first; i != none && is_free(ops_[i].event.kind); i = ops_[i].next) ++frees;
+    return frees;
+}
+
+}  // namespace trackshm::shm

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a process still has to say while its ring is full: the net effect of its events, bounded by its live set.
+//
+// Events are kept per buffer id, in order. An id whose allocations were all freed again is *balanced*; a balanced id is
+// folded: its events leave only their counts behind. A free that matches no allocation in here concerns a buffer whose
+// allocation was sent before; it is kept.
+//
+// The coalescer cannot see the aggregator's table. Folding assumes that an id allocated in here was not live already,
+// which only a missed free earlier in the program can break. To be exact even then as far as memory allows, the newest
+// `retained_ids` balanced ids keep their events word for word.
+//
+// Events are collected in *epochs*. A flush seals the open epoch and sends it while a new one fills; closing a device
+// also ends an epoch, since it touches every id. Within an epoch the frees go first, then what was transient, then what
+// is still live: so the live bytes seen while an epoch is applied never exceed what was truly live.
+//
+// Not thread-safe: the producer's mutex guards it. Never throws.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <vector>
+
+#include "shm/event.hpp"
+#include "shm/private_memory.hpp"
+
+namespace trackshm::shm {
+
+class Coalescer {
+public:
+    static constexpr std::uint64_t default_limit = std::uint64_t{1} << 20;  // events held
+    static constexpr std::size_t retained_ids = 4096;
+
+    explicit Coalescer(std::uint64_t limit = default_limit) noexcept : limit_(limit) {}
+
+    // Takes the event over. False, and nothing changed, if the limit is reached or memory has run out.
+    bool absorb(const Event& event) noexcept;
+
+    // Sends events through `push` until it returns false. True if nothing is left to send.
+    template <class Push>
+    bool flush(Push&& push) noexcept;
+
+    bool empty() const noexcept { return events_ == 0 && !folded_.any(); }
+    std::uint64_t events() const noexcept { return events_; }
+
+    // Reports that were taken over and need not be sent: cancelled out, or overtaken by a newer gauge.
+    std::uint64_t coalesced() const noexcept { return coalesced_; }
+
+private:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+    static constexpr std::uint32_t verbatim_events = 32;  // a balanced id with more is folded at once
+    static constexpr std::uint32_t max_events_per_id = 8192;
+    static constexpr std::uint64_t verbatim_share = 8;  // closed devices are folded from this part of the limit on
+
+    struct Op {
+        Event event;
+        std::uint32_t next;
+    };
+    struct IdEvents {  // a list in ops_
+        std::uint32_t first = none;
+        std::uint32_t last = none;
+        std::uint32_t length = 0;
+        bool retained = false;
+    };
+    template <class Key, class Value>
+    using Map = boost::unordered_flat_map<Key, Value, std::hash<Key>, std::equal_to<Key>,
+                                          MappedAllocator<std::pair<const Key, Value>>>;
+    struct Epoch {
+        Map<std::uint64_t, IdEvents> ids;
+        Map<std::uint64_t, Event> latest;  // gauges, failures, descriptions: see latest_key
+        std::optional<Event> close;        // applied after everything above
+    };
+    // Counts of what was folded, per (device, type).
+    struct FoldedPairs {
+        std::uint64_t pairs = 0;
+        std::uint64_t bytes = 0;
+    };
+    struct Folded {
+        Map<std::uint32_t, FoldedPairs> pairs;
+        std::uint64_t implicit_frees = 0;
+        std::uint64_t ambiguous_frees = 0;
+
+        bool any() const noexcept { return !pairs.empty() || implicit_frees != 0 || ambiguous_frees != 0; }
+    };
+    enum class Phase { seal, frees, transients, survivors, latest, close };
+
+    bool absorb_for_id(const Event& event);
+    bool absorb_latest(const Event& event);
+    bool absorb_close(const Event& event);
+    void fold_on_close(Epoch& epoch, std::uint16_t device);
+
+    Epoch& open_epoch();
+    std::uint32_t new_op(const Event& event);
+    void append(IdEvents& list, const Event& event);
+    void pop_front(IdEvents& list) noexcept;
+    bool replace_live_allocation(IdEvents& list, const Event& event);
+    void retain_or_fold(std::uint64_t id, IdEvents& list);
+    void fold(IdEvents& list);
+    void count_pair(const Event& allocation);
+
+    // What a list does to an empty table: `live` its allocations not freed in it, `matched` per event how many reports
+    // of it concern allocations of the list, `balanced_length` the longest prefix after which nothing is live.
+    struct LocalEffect {
+        std::uint32_t live = 0;
+        std::uint32_t balanced_length = 0;
+        std::uint64_t ambiguous_frees = 0;
+    };
+    LocalEffect local_effect(const IdEvents& list);
+
+    template <class Push>
+    bool send_epoch(Push& push);
+    template <class Push>
+    bool send_ids(Epoch& epoch, Push& push);
+    template <class Push>
+    bool send_folded(Push& push);
+    std::uint32_t sendable(const IdEvents& list);
+
+    std::uint64_t limit_;
+    std::uint64_t events_ = 0;
+    std::uint64_t coalesced_ = 0;
+    std::vector<Op, MappedAllocator<Op>> ops_;
+    std::uint32_t free_op_ = none;
+    std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
+    std::vector<std::uint64_t, MappedAllocator<std::uint64_t>> retained_;  // a ring of ids of the open epoch
+    std::size_t retained_next_ = 0;
+    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> queue_;     // scratch of local_effect
+    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;   // scratch of local_effect
+    Folded folded_;
+
+    Phase phase_ = Phase::seal;
+    Map<std::uint64_t, IdEvents>::iterator next_id_;
+};
+
+template <class Push>
+bool Coalescer::flush(Push&& push) noexcept {
+    try {
+        while (!epochs_.empty()) {
+            if (!send_epoch(push)) return false;
+            epochs_.pop_front();
+            phase_ = Phase::seal;
+        }
+        return send_folded(push);
+    } catch (...) {  // no memory to seal with: later
+        return false;
+    }
+}
+
+template <class Push>
+bool Coalescer::send_epoch(Push& push) {
+    Epoch& epoch = epochs_.front();
+    if (phase_ == Phase::seal) {
+        if (epochs_.size() == 1) retained_.clear();  // it refers to the epoch that is open no longer
+        retained_next_ = 0;
+        next_id_ = epoch.ids.begin();
+        phase_ = Phase::frees;
+    }
+    while (phase_ < Phase::latest) {
+        if (!send_ids(epoch, push)) return false;
+        next_id_ = epoch.ids.begin();
+        phase_ = static_cast<Phase>(static_cast<int>(phase_) + 1);
+    }
+    while (!epoch.latest.empty()) {
+        if (!push(epoch.latest.begin()->second)) return false;
+        epoch.latest.erase(epoch.latest.begin());
+        --events_;
+    }
+    phase_ = Phase::close;
+    if (epoch.close) {
+        if (!push(*epoch.close)) return false;
+        epoch.close.reset();
+        --events_;
+    }
+    return true;
+}
+
+template <class Push>
+bool Coalescer::send_ids(Epoch& epoch, Push& push) {
+    for (; next_id_ != epoch.ids.end(); ++next_id_) {
+        IdEvents& list = next_id_->second;
+        for (std::uint32_t left = sendable(list); left > 0; --left) {
+            if (!push(ops_[list.first].event)) return false;
+            pop_front(list);
+        }
+    }
+    return true;
+}
+
+template <class Push>
+bool Coalescer::send_folded(Push& push) {
+    while (!folded_.pairs.empty()) {
+        const auto at = folded_.pairs.begin();
+        Event event;
+        event.kind = EventKind::folded_pairs;
+        event.device = static_cast<std::uint16_t>(at->first >> 8);
+        event.type = static_cast<std::uint8_t>(at->first);
+        event.id = at->second.pairs;
+        event.size = at->second.bytes;
+        if (!push(event)) return false;
+        folded_.pairs.erase(at);
+    }
+    if (folded_.implicit_frees != 0 || folded_.ambiguous_frees != 0) {
+        Event event;
+        event.kind = EventKind::folded_frees;
+        event.id = folded_.implicit_frees;
+        event.size = folded_.ambiguous_frees;
+        if (!push(event)) return false;
+        folded_.implicit_frees = folded_.ambiguous_frees = 0;
+    }
+    return true;
+}
+
+}  // namespace trackshm::shm

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The producer's end of a lane: a single-producer single-consumer ring of slots (Lamport 1983; each side caches the
+// other's position, as in FastForward and its descendants).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "shm/event.hpp"
+#include "shm/os.hpp"
+#include "shm/process_abi.hpp"
+
+namespace trackshm::shm {
+
+// How far ahead slots are fetched for writing: four lines. The ticket's fetch_add drains the store buffer, so a slot
+// line that the aggregator's core still owns would make it wait.
+inline constexpr std::uint64_t prefetch_slots = 8;
+
+struct ProducerLane {
+    Slot* slots = nullptr;
+    LaneHeader* header = nullptr;
+    std::uint64_t write_position = 0;
+    std::uint64_t write_limit = 0;  // full when write_position gets here; refreshed from the aggregator's position
+    std::uint64_t capacity = 0;     // a power of two
+
+    // Cost: one fetch_add, five plain stores. False if the lane looks full; then nothing was written, no ticket taken.
+    bool push(std::atomic<std::uint64_t>& tickets, const Event& event) noexcept {
+        if (write_position == write_limit) [[unlikely]] return false;
+        // acq_rel: the drain's argument of order stands on it, see drain.hpp.
+        const std::uint64_t ticket = tickets.fetch_add(1, std::memory_order_acq_rel);
+        store_slot(slots[write_position & (capacity - 1)], ticket, event);
+        ++write_position;
+        header->write_position.store(write_position, std::memory_order_release);  // acquired by the drain
+        prefetch_for_write(&slots[(write_position + prefetch_slots) & (capacity - 1)]);
+        return true;
+    }
+
+    // Looks at how far the aggregator has come. True if there is room. A position that makes no sense counts as full:
+    // the aggregator's side of the segment is not trusted either.
+    bool refresh() noexcept {
+        const std::uint64_t read_position = header->read_position.load(std::memory_order_acquire);
+        const std::uint64_t waiting = write_position - read_position;
+        write_limit = waiting <= capacity ? read_position + capacity : write_position;
+        return write_position != write_limit;
+    }
+
+    std::uint64_t room() const noexcept { return write_limit - write_position; }
+};
+
+}  // namespace trackshm::shm

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/producer.hpp"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bit>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "shm/internal_call.hpp"
+#include "shm/names.hpp"
+#include "shm/os.hpp"
+#include "shm/record_lock.hpp"
+
+thread_local constinit unsigned trackshm_internal_calls = 0;
+
+namespace trackshm::shm {
+
+constinit Gate gate;
+thread_local constinit ThisThread this_thread;
+constinit std::atomic<std::uint64_t>* tickets = nullptr;
+
+namespace {
+
+constexpr std::size_t populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; not in every libc's headers
+
+// Where the Producer lives: it must not be destroyed at exit, and a forked child makes a new one in the same place.
+alignas(Producer) constinit std::byte producer_storage[sizeof(Producer)]{};
+constinit std::atomic<int> producer_state{0};  // 0 none, 1 being made, 2 made
+
+pthread_key_t thread_exit_key;
+constinit std::atomic<bool> handlers_installed{false};
+
+bool is_one(const char* value) noexcept { return value != nullptr && std::strcmp(value, "1") == 0; }
+
+// Gives pages storage and maps them. An error, never SIGBUS, where the file system is full.
+bool populate(std::byte* address, std::uint64_t bytes) noexcept {
+    return madvise(address, bytes, populate_write) == 0;
+}
+
+}  // namespace
+
+Settings Settings::from_environment() {
+    Settings settings;
+    if (!is_one(secure_getenv("TRACKSHM")) && !is_one(secure_getenv("TT_ALLOC_TRACKING_ENABLED"))) return settings;
+
+    const char* name_space = secure_getenv("TRACKSHM_NAMESPACE");
+    settings.name_space = name_space == nullptr ? default_namespace : name_space;
+    if (!is_valid_namespace(settings.name_space)) return settings;
+
+    if (const char* text = secure_getenv("TRACKSHM_RING_EVENTS")) {
+        const auto result = std::from_chars(text, text + std::strlen(text), settings.slots_per_lane);
+        const std::uint32_t slots = settings.slots_per_lane;
+        const bool usable = result.ec == std::errc{} && *result.ptr == '\0' && std::has_single_bit(slots) &&
+                            slots >= min_slots_per_lane && slots <= max_slots_per_lane;
+        if (!usable) settings.slots_per_lane = default_slots_per_lane;
+    }
+    const char* overflow = secure_getenv("TRACKSHM_OVERFLOW");
+    settings.drop_on_overflow = overflow != nullptr && std::strcmp(overflow, "drop") == 0;
+    settings.tracking = true;
+    return settings;
+}
+
+Producer& Producer::instance() noexcept {
+    int state = producer_state.load(std::memory_order_acquire);
+    if (state == 0 && producer_state.compare_exchange_strong(state, 1, std::memory_order_acquire)) {
+        new (producer_storage) Producer();
+        producer_state.store(2, std::memory_order_release);
+    }
+    while (producer_state.load(std::memory_order_acquire) != 2) sleep_ns(1000);
+    return *std::launder(reinterpret_cast<Producer*>(producer_storage));
+}
+
+Mode Producer::decide() noexcept {
+    if (owner_pid_.load(std::memory_order_relaxed) != 0 &&
+        owner_pid_.load(std::memory_order_relaxed) != getpid()) {
+        start_over_in_child();  // a raw clone() came here
+    }
+    const std::lock_guard<std::mutex> lock(deciding_);
+    const Mode mode = gate.mode.load(std::memory_order_acquire);
+    if (mode != Mode::undecided) return mode;
+    const Mode decided = start() ? Mode::active : Mode::off;
+    gate.mode.store(decided, std::memory_order_release);
+    return decided;
+}
+
+bool Producer::start() noexcept {
+    try {
+        settings_ = Settings::from_environment();
+        if (!settings_.tracking) return false;
+        owner_pid_ = getpid();
+        if (!handlers_installed.exchange(true)) {
+            // Without a key a thread cannot hand its lane back, so it would be lost: such a process is not tracked.
+            if (pthread_key_create(&thread_exit_key, hand_back_lane) != 0) return false;
+            pthread_atfork(nullptr, nullptr, start_over_in_child);
+            madvise(&gate, sizeof gate, MADV_WIPEONFORK);
+        }
+        return create_segment();
+    } catch (...) {
+        return false;
+    }
+}
+
+bool Producer::create_segment() noexcept {
+    try {
+        nonce_ = random_nonce();
+        const std::uint64_t bytes = process_segment_bytes(settings_.slots_per_lane);
+        const std::uint64_t reserved = slots_offset + settings_.slots_per_lane * sizeof(Slot);  // lane 0 as well
+        const std::string temporary = temporary_segment_name(settings_.name_space, owner_pid_, nonce_);
+        if (segment_.create(temporary, bytes, reserved) != SegmentStatus::ok) return false;
+        fill_header();
+        if (!lock_as_process(segment_.fd(), liveness_byte) ||
+            segment_.publish_as(process_segment_name(settings_.name_space, owner_pid_, nonce_)) != SegmentStatus::ok) {
+            segment_.unlink();
+            segment_.close();
+            return false;
+        }
+        shared_lane_ = lane_at(shared_lane);
+        tickets = &header()->tickets;
+        return true;
+    } catch (...) {
+        segment_.unlink();
+        segment_.close();
+        return false;
+    }
+}
+
+void Producer::fill_header() noexcept {
+    ProcessHeader* h = header();
+    h->layout = layout_version;
+    h->header_bytes = sizeof(ProcessHeader);
+    h->segment_bytes = segment_.bytes();
+    h->lanes = lane_count;
+    h->slots_per_lane = settings_.slots_per_lane;
+    h->lanes_offset = lanes_offset;
+    h->slots_offset = slots_offset;
+    h->boot_id = boot_id();
+    h->start_ticks = own_start_ticks();
+    h->nonce = nonce_;
+    h->pid = owner_pid_;
+    h->uid = geteuid();
+    own_comm(h->comm);
+    lane_header(shared_lane)->claimed.store(1, std::memory_order_relaxed);
+    h->lanes_used.store(1, std::memory_order_relaxed);
+    h->magic.store(process_magic, std::memory_order_release);
+}
+
+// --- fork -----------------------------------------------------------------------------------------------------------
+
+void Producer::start_over_in_child() noexcept {
+    if (producer_state.load(std::memory_order_acquire) != 2) return;
+    const KeepErrno keep;
+    Producer& parents = instance();
+    parents.let_go_of_parents();
+    // The mutexes and the coalescer may be in any state, their holders do not exist here: made anew, not destroyed.
+    new (producer_storage) Producer();
+    this_thread = ThisThread{};
+    tickets = nullptr;
+    gate.mode.store(Mode::undecided, std::memory_order_release);
+}
+
+void Producer::let_go_of_parents() noexcept {
+    if (!segment_.is_open()) return;
+    // By hand, not through the objects: freeing their memory would call the host's malloc, which may report to us.
+    // If the program closed our descriptor, its number may belong to another file now: then it is not ours to close.
+    if (owns_descriptor()) ::close(segment_.fd());
+    munmap(segment_.data(), segment_.bytes());
+}
+
+// --- lanes ----------------------------------------------------------------------------------------------------------
+
+ProducerLane Producer::lane_at(std::uint32_t lane) const noexcept {
+    ProducerLane result;
+    result.capacity = settings_.slots_per_lane;
+    result.slots = segment_.at<Slot>(slots_offset) + lane * result.capacity;
+    result.header = lane_header(lane);
+    result.write_position = result.header->write_position.load(std::memory_order_relaxed);
+    result.refresh();
+    return result;
+}
+
+bool Producer::claim_lane() noexcept {
+    for (std::uint32_t lane = shared_lane + 1; lane < lane_count; ++lane) {
+        std::uint32_t expected = 0;
+        // acquire: the position the last owner left, see LaneHeader::claimed
+        if (!lane_header(lane)->claimed.compare_exchange_strong(expected, 1, std::memory_order_acquire)) continue;
+        if (!reserve_lane(lane)) {
+            lane_header(lane)->claimed.store(0, std::memory_order_release);
+            header()->impairment.store(static_cast<std::uint32_t>(Impairment::no_lane_storage),
+                                       std::memory_order_relaxed);
+            return false;
+        }
+        if (pthread_setspecific(thread_exit_key, reinterpret_cast<void*>(std::uintptr_t{lane} + 1)) != 0) {
+            lane_header(lane)->claimed.store(0, std::memory_order_release);
+            return false;
+        }
+        this_thread.lane = lane_at(lane);
+        return true;
+    }
+    return false;
+}
+
+bool Producer::reserve_lane(std::uint32_t lane) noexcept {
+    ProcessHeader* h = header();
+    std::uint32_t used = h->lanes_used.load(std::memory_order_relaxed);
+    if (lane < used) return true;  // it has its storage since its first owner
+    const std::uint64_t bytes = settings_.slots_per_lane * sizeof(Slot);
+    const std::uint64_t offset = slots_offset + lane * bytes;
+    std::byte* const storage = segment_.data() + offset;
+    if (!populate(storage, bytes)) {
+        // An older kernel has no such advice: then reserve through the descriptor, if it still is ours.
+        if (errno != EINVAL || !owns_descriptor() || segment_.reserve(offset, bytes) != SegmentStatus::ok) return false;
+    }
+    while (used < lane + 1 && !h->lanes_used.compare_exchange_weak(used, lane + 1, std::memory_order_release)) {
+    }
+    return true;
+}
+
+bool Producer::owns_descriptor() const noexcept {
+    struct stat info {};
+    return fstat(segment_.fd(), &info) == 0 && info.st_ino == segment_.inode() && S_ISREG(info.st_mode);
+}
+
+void Producer::hand_back_lane(void* lane_plus_one) noexcept {
+    // Destructors that run after this one may still report: they share lane 0.
+    if (this_thread.lane.header == nullptr) return;  // forked meanwhile
+    (void)lane_plus_one;
+    LaneHeader* const lane = this_thread.lane.header;
+    this_thread.lane = ProducerLane{};
+    this_thread.wants_lane = false;
+    lane->claimed.store(0, std::memory_order_release);  // acquired by the next claim
+}
+
+// --- the slow path --------------------------------------------------------------------------------------------------
+
+void Producer::report_slowly(const Event& event) noexcept {
+    Mode mode = gate.mode.load(std::memory_order_acquire);
+    if (mode == Mode::undecided) mode = decide();
+    if (mode == Mode::off) return;
+    if (mode == Mode::active) {
+        if (this_thread.lane.slots == nullptr && this_thread.wants_lane) this_thread.wants_lane = claim_lane();
+        if (this_thread.lane.slots != nullptr && this_thread.lane.refresh() &&
+            this_thread.lane.push(*tickets, event)) {
+            return;
+        }
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    report_under_mutex(event);
+}
+
+void Producer::report_under_mutex(const Event& event) noexcept {
+    if (gate.mode.load(std::memory_order_relaxed) == Mode::active) {
+        const bool shares_lane = this_thread.lane.slots == nullptr || event.kind == EventKind::describe_device;
+        if (shares_lane && push_shared(event, event.reports())) return;
+        // The mode may have gone to coalescing and back while this thread waited for the mutex.
+        if (!shares_lane && this_thread.lane.refresh() && this_thread.lane.push(*tickets, event)) return;
+        if (!settings_.drop_on_overflow) enter_coalescing();
+    }
+    if (settings_.drop_on_overflow) {
+        header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
+        return;
+    }
+    absorb(event);
+}
+
+// One slot in lane 0. `reports` of the program's reports go out with it directly, not through the coalescer.
+bool Producer::push_shared(const Event& event, std::uint64_t reports) noexcept {
+    if (shared_lane_.room() == 0 && !shared_lane_.refresh()) return false;
+    // Before the ticket is taken: a reader in between counts one report too few for a moment, never too many.
+    if (reports == 0) header()->extra_slots.fetch_add(1, std::memory_order_relaxed);
+    return shared_lane_.push(*tickets, event);
+}
+
+void Producer::report_name(std::uint16_t device, const char* name) noexcept {
+    Mode mode = gate.mode.load(std::memory_order_acquire);
+    if (mode == Mode::undecided) mode = decide();
+    if (mode == Mode::off) return;
+    char padded[name_bytes] = {};
+    const std::size_t length = strnlen(name, name_bytes - 1);
+    std::memcpy(padded, name, length);
+
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (std::uint32_t offset = 0; offset == 0 || offset < length; offset += name_chunk_bytes) {
+        Event event{EventKind::describe_device, 0, device, offset, 0, 0};
+        std::memcpy(&event.id, padded + offset, sizeof event.id);
+        std::memcpy(&event.size, padded + offset + sizeof event.id, sizeof event.size);
+        report_under_mutex(event);
+    }
+}
+
+void Producer::count_rejected() noexcept {
+    if (decide() != Mode::off) header()->rejected.fetch_add(1, std::memory_order_relaxed);
+}
+
+// --- coalescing -----------------------------------------------------------------------------------------------------
+
+void Producer::enter_coalescing() noexcept {
+    header()->coalescing.store(1, std::memory_order_relaxed);
+    // Before the event is absorbed: whatever happens after this hook sees the mode.
+    gate.mode.store(Mode::coalescing, std::memory_order_release);
+}
+
+void Producer::absorb(const Event& event) noexcept {
+    constexpr std::uint64_t slots_per_report = 64;  // bounds what one hook does on behalf of the others
+    if (!coalescer_.absorb(event)) {
+        header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
+        header()->impairment.store(static_cast<std::uint32_t>(Impairment::coalescing_limit),
+                                   std::memory_order_relaxed);
+    } else {
+        header()->absorbed.fetch_add(event.reports(), std::memory_order_relaxed);
+        publish_coalescer();
+    }
+    if (!flusher_running_) start_flusher();
+    shared_lane_.refresh();
+    if (shared_lane_.room() >= shared_lane_.capacity / 2) flush(slots_per_report);
+}
+
+void Producer::publish_coalescer() noexcept {
+    header()->coalesced.store(coalescer_.coalesced(), std::memory_order_relaxed);
+}
+
+// Sends what was coalesced into lane 0, with fresh tickets. When all of it is out the process is active again.
+bool Producer::flush(std::uint64_t max_slots) noexcept {
+    const bool done = coalescer_.flush([&](const Event& event) {
+        if (max_slots == 0) return false;
+        --max_slots;
+        return push_shared(event, 0);
+    });
+    if (!done) return false;
+    header()->coalescing.store(0, std::memory_order_relaxed);
+    gate.mode.store(Mode::active, std::memory_order_release);  // acquired by the hooks
+    return true;
+}
+
+// A process that goes quiet while events wait in the coalescer needs somebody to send them: a thread that lives only as
+// long as this state, takes no signals and allocates nothing.
+void Producer::start_flusher() noexcept {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    pthread_t thread;
+    flusher_running_ = pthread_create(&thread, &attributes, [](void* p) { return flusher_main(p); }, this) == 0;
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void* Producer::flusher_main(void* producer) noexcept {
+    const InternalCall internal;
+    prctl(PR_SET_NAME, "trackshm-flush");
+    std::uint64_t rest_ns = 200'000;
+    do {
+        sleep_ns(rest_ns);
+    } while (static_cast<Producer*>(producer)->flush_or_rest(rest_ns));
+    return nullptr;
+}
+
+// False when the thread's work is over.
+bool Producer::flush_or_rest(std::uint64_t& rest_ns) noexcept {
+    constexpr std::uint64_t longest_rest_ns = 10'000'000;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (gate.mode.load(std::memory_order_relaxed) == Mode::coalescing) {
+        shared_lane_.refresh();
+        const bool moved = shared_lane_.room() > 0;
+        if (!flush(shared_lane_.capacity)) {
+            rest_ns = moved ? 200'000 : std::min(rest_ns * 2, longest_rest_ns);
+            return true;
+        }
+    }
+    flusher_running_ = false;
+    return false;
+}
+
+// --- the end --------------------------------------------------------------------------------------------------------
+
+void Producer::finish() noexcept {
+    if (owner_pid_ != getpid() || !segment_.is_open()) return;
+    if (mutex_.try_lock()) {  // its holder may be a thread that will never run again
+        if (gate.mode.load(std::memory_order_relaxed) == Mode::coalescing && !flush(~std::uint64_t{0})) write_estate();
+        mutex_.unlock();
+    }
+    header()->exit_state.store(static_cast<std::uint32_t>(ExitState::exited), std::memory_order_release);
+    const bool said_nothing = header()->tickets.load(std::memory_order_relaxed) == 0 &&
+                              header()->rejected.load(std::memory_order_relaxed) == 0 &&
+                              header()->dropped.load(std::memory_order_relaxed) == 0;
+    if (said_nothing) segment_.unlink();
+}
+
+// What does not fit into the ring is left in an extension of the segment.
+void Producer::write_estate() noexcept {
+    ProcessHeader* h = header();
+    if (h->estate_offset.load(std::memory_order_relaxed) != 0 || !owns_descriptor()) return;
+    // Folded counts need a slot per memory and one more.
+    const std::uint64_t capacity = coalescer_.events() + 256 * type_count + 1;
+    const std::uint64_t bytes = round_to_page(capacity * sizeof(Slot));
+    const std::uint64_t offset = segment_.bytes();
+    if (ftruncate(segment_.fd(), static_cast<off_t>(offset + bytes)) != 0) return;
+    if (segment_.reserve(offset, bytes) != SegmentStatus::ok) return;
+    void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, segment_.fd(), static_cast<off_t>(offset));
+    if (mapped == MAP_FAILED) return;
+    Slot* const slots = static_cast<Slot*>(mapped);
+    std::uint64_t count = 0;
+    const bool all_sent = coalescer_.flush([&](const Event& event) {
+        if (count == capacity) return false;
+        h->extra_slots.fetch_add(1, std::memory_order_relaxed);
+        store_slot(slots[count++], tickets->fetch_add(1, std::memory_order_acq_rel), event);
+        return true;
+    });
+    munmap(mapped, bytes);
+    h->estate_offset.store(offset, std::memory_order_relaxed);
+    h->estate_count.store(count, std::memory_order_release);  // acquired by the drain
+    if (!all_sent) return;
+    h->coalescing.store(0, std::memory_order_relaxed);
+    gate.mode.store(Mode::active, std::memory_order_release);
+}
+
+}  // namespace trackshm::shm

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/coalescer.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <tuple>
+#include <vector>
+
+namespace trackshm::shm {
+
+namespace {
+
+using Memory = std::pair<std::uint32_t, unsigned>;  // device, type
+
+struct Counts {
+    std::uint64_t allocations = 0;
+    std::uint64_t allocated_bytes = 0;
+    std::uint64_t deallocations = 0;
+    std::uint64_t deallocated_bytes = 0;
+
+    bool operator==(const Counts&) const = default;
+};
+
+struct Entry {
+    Memory memory;
+    std::uint64_t size;
+
+    auto operator<=>(const Entry&) const = default;
+};
+
+// What events do, written down as plainly as it goes: what an aggregator must do with them.
+struct Effects {
+    std::map<std::uint64_t, std::vector<Entry>> live;  // the oldest first
+    std::map<Memory, Counts> counts;
+    std::map<Memory, std::uint64_t> gauges;
+    std::uint64_t unknown_frees = 0;
+    std::uint64_t ambiguous_frees = 0;
+    std::uint64_t implicit_frees = 0;
+    std::uint64_t failures = 0;
+    std::uint64_t reports = 0;
+
+    void apply(const Event& event) {
+        reports += event.reports();
+        const Memory memory{event.device, event.type};
+        switch (event.kind) {
+            case EventKind::allocation: allocate(event, memory); break;
+            case EventKind::free_by_id:
+            case EventKind::free_on_device:
+            case EventKind::free_exact:
+            case EventKind::free_all:
+                for (std::uint32_t i = 0; i < event.count; ++i) free(event, memory);
+                break;
+            case EventKind::folded_free_all: free_remaining(event.id); break;
+            case EventKind::device_closed: close(event.device); break;
+            case EventKind::usage: gauges[memory] = event.size; break;
+            case EventKind::allocation_failure: failures += event.count; break;
+            case EventKind::folded_pairs: fold(event, counts[memory]); break;
+            case EventKind::folded_frees:
+                implicit_frees += event.id;
+                ambiguous_frees += event.size;
+                break;
+            default: break;
+        }
+    }
+
+    // Apart from `reports`, which coalescing is there to reduce.
+    void check_equals(const Effects& other) {
+        forget_empty();
+        CHECK(live == other.live);
+        CHECK(counts == other.counts);
+        CHECK(gauges == other.gauges);
+        CHECK(unknown_frees == other.unknown_frees);
+        CHECK(ambiguous_frees == other.ambiguous_frees);
+        CHECK(implicit_frees == other.implicit_frees);
+        CHECK(failures == other.failures);
+    }
+
+    void forget_empty() {
+        std::erase_if(live, [](const auto& item) { return item.second.empty(); });
+        std::erase_if(gauges, [](const auto& item) { return item.second == 0; });
+    }
+
+private:
+    void allocate(const Event& event, Memory memory) {
+        auto& entries = live[event.id];
+        const auto old =
+            std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.memory == memory; });
+        if (old != entries.end()) {
+            ++implicit_frees;
+            release(entries, old);
+        }
+        entries.push_back({memory, event.size});
+        ++counts[memory].allocations;
+        counts[memory].allocated_bytes += event.size;
+    }
+
+    void free(const Event& event, Memory memory) {
+        auto& entries = live[event.id];
+        const auto hit = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+            if (event.kind == EventKind::free_on_device) return entry.memory.first == event.device;
+            return event.kind != EventKind::free_exact || entry.memory == memory;
+        });
+        if (hit == entries.end()) {
+            ++unknown_frees;
+        } else if (event.kind == EventKind::free_all) {
+            free_remaining(event.id);
+        } else {
+            if (event.kind == EventKind::free_by_id && entries.size() > 1) ++ambiguous_frees;
+            release(entries, hit);
+        }
+    }
+
+    void free_remaining(std::uint64_t id) {
+        auto& entries = live[id];
+        while (!entries.empty()) release(entries, entries.begin());
+    }
+
+    std::vector<Entry>::iterator release(std::vector<Entry>& entries, std::vector<Entry>::iterator entry) {
+        ++counts[entry->memory].deallocations;
+        counts[entry->memory].deallocated_bytes += entry->size;
+        return entries.erase(entry);
+    }
+
+    void close(std::uint32_t device) {
+        for (auto& [id, entries] : live) {
+            for (auto entry = entries.begin(); entry != entries.end();) {
+                entry = entry->memory.first == device ? release(entries, entry) : entry + 1;
+            }
+        }
+        std::erase_if(gauges, [device](const auto& item) { return item.first.first == device; });
+    }
+
+    static void fold(const Event& event, Counts& counts) {
+        counts.allocations += event.id;
+        counts.deallocations += event.id;
+        counts.allocated_bytes += event.size;
+        counts.deallocated_bytes += event.size;
+    }
+};
+
+// One program's events, directly and by way of a coalescer that is flushed now and then, and not always to its end.
+struct Experiment {
+    Effects direct;
+    Effects coalesced;
+    Coalescer coalescer;
+
+    void report(const Event& event) {
+        direct.apply(event);
+        REQUIRE(coalescer.absorb(event));
+    }
+    void flush(std::uint64_t slots) {
+        coalescer.flush([&](const Event& event) {
+            if (slots == 0) return false;
+            --slots;
+            CHECK(is_valid(event));
+            coalesced.apply(event);
+            return true;
+        });
+    }
+    void finish() {
+        flush(~std::uint64_t{0});
+        CHECK(coalescer.empty());
+        CHECK(coalescer.events() == 0);
+        direct.forget_empty();
+        coalesced.check_equals(direct);
+        CHECK(coalesced.reports + coalescer.coalesced() == direct.reports);
+    }
+};
+
+Event event_of(EventKind kind, std::uint32_t device, unsigned type, std::uint64_t id, std::uint64_t size = 0) {
+    return {kind, static_cast<std::uint8_t>(type), static_cast<std::uint16_t>(device), 1, id, size};
+}
+
+std::uint64_t fresh_seed() { return std::random_device()(); }
+
+}  // namespace
+
+TEST_CASE("an allocation and its free cancel out and still count in the totals") {
+    const auto experiment = std::make_unique<Experiment>();
+    for (std::uint64_t id = 0; id < 100000; ++id) {
+        experiment->report(event_of(EventKind::allocation, 0, 0, id, 64));
+        experiment->report(event_of(EventKind::free_by_id, 0, 0, id));
+    }
+    CHECK(experiment->coalescer.events() < 20000);
+    CHECK(experiment->coalescer.coalesced() > 180000);
+    experiment->finish();
+}
+
+TEST_CASE("a free of a buffer that was sent before stays a free") {
+    const auto experiment = std::make_unique<Experiment>();
+    experiment->report(event_of(EventKind::allocation, 3, 1, 7, 64));
+    experiment->flush(~std::uint64_t{0});
+    experiment->report(event_of(EventKind::free_by_id, 0, 0, 7));
+    experiment->report(event_of(EventKind::allocation, 4, 1, 7, 65));
+    experiment->finish();
+    CHECK(experiment->coalesced.live.at(7) == std::vector<Entry>{{{4, 1}, 65}});
+}
+
+TEST_CASE("a free on all devices reaches those whose allocation was sent before, however much is folded after it") {
+    const auto experiment = std::make_unique<Experiment>();
+    experiment->report(event_of(EventKind::allocation, 0, 0, 7, 64));
+    experiment->flush(~std::uint64_t{0});
+    experiment->report(event_of(EventKind::allocation, 1, 0, 7, 64));
+    experiment->report(event_of(EventKind::free_all, 0, 0, 7));
+    for (std::uint64_t id = 100; id < 10000; ++id) {
+        experiment->report(event_of(EventKind::allocation, 0, 0, id, 64));
+        experiment->report(event_of(EventKind::free_all, 0, 0, id));
+    }
+    experiment->finish();
+}
+
+TEST_CASE("past its limit the coalescer refuses and changes nothing") {
+    Coalescer coalescer(10);
+    std::uint64_t taken = 0;
+    for (std::uint64_t id = 0; id < 20; ++id) taken += coalescer.absorb(event_of(EventKind::allocation, 0, 0, id, 1));
+    CHECK(taken == 10);
+    CHECK(coalescer.events() == 10);
+}
+
+TEST_CASE("a program that frees what it allocates is coalesced exactly, however it is flushed") {
+    const std::uint64_t seed = fresh_seed();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    const auto experiment = std::make_unique<Experiment>();
+    std::deque<std::uint64_t> live;
+    std::uint64_t next_id = 0;
+    for (int i = 0; i < 200000; ++i) {
+        const std::uint64_t choice = random() % 100;
+        if (choice < 50 || live.empty()) {
+            live.push_back(next_id++);
+            experiment->report(event_of(EventKind::allocation, static_cast<std::uint32_t>(random() % 4),
+                                        static_cast<unsigned>(random() % 3), live.back(), random() % 1000));
+        } else if (choice < 98) {
+            const std::size_t at = live.size() - 1 - random() % std::min<std::size_t>(live.size(), 50);
+            experiment->report(event_of(EventKind::free_by_id, 0, 0, live[at]));
+            live.erase(live.begin() + static_cast<std::ptrdiff_t>(at));
+        } else if (choice < 99) {
+            experiment->report(event_of(EventKind::usage, static_cast<std::uint32_t>(random() % 4), 5, 0, random() % 99));
+        } else if (random() % 20 == 0) {
+            experiment->flush(random() % 5000);
+        }
+    }
+    experiment->finish();
+}
+
+TEST_CASE("any order of reports of a few ids is coalesced exactly, however it is flushed") {
+    const std::uint64_t seed = fresh_seed();
+    INFO("seed " << seed);
+    for (std::uint64_t round = 0; round < 200; ++round) {
+        INFO("round " << round);
+        std::mt19937_64 random(seed + round);
+        const auto experiment = std::make_unique<Experiment>();
+        for (int i = 0; i < 400; ++i) {
+            const auto device = static_cast<std::uint32_t>(random() % 3);
+            const auto type = static_cast<unsigned>(random() % 2);
+            const std::uint64_t id = random() % 24;
+            switch (random() % 24) {
+                case 0: experiment->report(event_of(EventKind::free_all, 0, 0, id)); break;
+                case 1: experiment->report(event_of(EventKind::free_exact, device, type, id)); break;
+                case 2: experiment->report(event_of(EventKind::free_on_device, device, 0, id)); break;
+                case 3: experiment->report(event_of(EventKind::usage, device, type, 0, random() % 100)); break;
+                case 4: experiment->report(event_of(EventKind::allocation_failure, device, type, 0, 9)); break;
+                case 5: experiment->flush(random() % 60); break;
+                case 6:
+                    if (random() % 8 == 0) experiment->report(event_of(EventKind::device_closed, device, 0, 0));
+                    break;
+                case 7:
+                case 8:
+                case 9:
+                case 10:
+                case 11:
+                case 12:
+                case 13: experiment->report(event_of(EventKind::free_by_id, 0, 0, id)); break;
+                default: experiment->report(event_of(EventKind::allocation, device, type, id, random() % 1000)); break;
+            }
+        }
+        experiment->finish();
+    }
+}
+
+}  // namespace trackshm::shm

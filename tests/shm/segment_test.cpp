@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/segment.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "shm/names.hpp"
+#include "shm/os.hpp"
+#include "shm/process_abi.hpp"
+#include "shm/record_lock.hpp"
+
+namespace trackshm::shm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A name nobody else has, gone at the end.
+class Name {
+public:
+    explicit Name(const std::string& suffix = "")
+        : text_("trackshm-test." + std::to_string(getpid()) + "." + std::to_string(random_nonce()) + suffix) {}
+    ~Name() {
+        std::error_code ignored;
+        fs::remove_all(path(), ignored);
+    }
+    Name(const Name&) = delete;
+    Name& operator=(const Name&) = delete;
+    operator const std::string&() const { return text_; }
+    std::string path() const { return path_of(text_); }
+
+private:
+    std::string text_;
+};
+
+}  // namespace
+
+TEST_CASE("a segment appears under its final name complete, and its temporary name is gone") {
+    const Name temporary(".tmp");
+    const Name final_name;
+    Segment writer;
+    REQUIRE(writer.create(temporary, 2 * page_bytes, page_bytes) == SegmentStatus::ok);
+    *writer.at<std::uint64_t>(8) = 42;
+    Segment reader;
+    CHECK(reader.open(final_name, bip::read_only, page_bytes) == SegmentStatus::absent);
+    REQUIRE(writer.publish_as(final_name) == SegmentStatus::ok);
+    CHECK_FALSE(fs::exists(temporary.path()));
+    REQUIRE(reader.open(final_name, bip::read_only, page_bytes) == SegmentStatus::ok);
+    CHECK(*reader.at<std::uint64_t>(8) == 42);
+    CHECK(reader.bytes() == 2 * page_bytes);
+    CHECK(reader.owner_uid() == geteuid());
+    CHECK((fs::status(final_name.path()).permissions() & fs::perms::mask) ==
+          (fs::perms::owner_read | fs::perms::owner_write));
+}
+
+TEST_CASE("a segment never takes the place of another") {
+    const Name name;
+    const Name other;
+    Segment first;
+    REQUIRE(first.create(name, page_bytes, page_bytes) == SegmentStatus::ok);
+    Segment second;
+    CHECK(second.create(name, page_bytes, page_bytes) != SegmentStatus::ok);
+    REQUIRE(second.create(other, page_bytes, page_bytes) == SegmentStatus::ok);
+    CHECK(second.publish_as(name) != SegmentStatus::ok);
+    CHECK(leads_to(name, [&] {
+                       struct stat info {};
+                       fstat(first.fd(), &info);
+                       return info.st_dev;
+                   }(),
+                   first.inode()));
+}
+
+TEST_CASE("files that are too small, linked twice, directories or links are unsuitable") {
+    const Name name;
+    Segment segment;
+    std::ofstream(name.path()) << "short";
+    CHECK(segment.open(name, bip::read_only, page_bytes) == SegmentStatus::unsuitable);
+    fs::resize_file(name.path(), page_bytes);
+    CHECK(segment.open(name, bip::read_only, page_bytes) == SegmentStatus::ok);
+
+    const Name twin;
+    fs::create_hard_link(name.path(), twin.path());
+    CHECK(segment.open(name, bip::read_only, page_bytes) == SegmentStatus::unsuitable);
+
+    const Name link;
+    fs::create_symlink(name.path(), link.path());
+    CHECK(segment.open(link, bip::read_only, page_bytes) != SegmentStatus::ok);
+
+    const Name directory;
+    fs::create_directory(directory.path());
+    CHECK(segment.open(directory, bip::read_only, page_bytes) != SegmentStatus::ok);
+}
+
+TEST_CASE("unlinking spares a file that has taken over the name") {
+    const Name name;
+    Segment segment;
+    REQUIRE(segment.create(name, page_bytes, page_bytes) == SegmentStatus::ok);
+    fs::remove(name.path());
+    std::ofstream(name.path()) << "somebody else's";
+    segment.unlink();
+    CHECK(fs::exists(name.path()));
+}
+
+TEST_CASE("a segment larger than the storage there is fails without touching it") {
+    const Name name;
+    Segment segment;
+    CHECK(segment.create(name, std::uint64_t{1} << 45, std::uint64_t{1} << 45) == SegmentStatus::no_space);
+    CHECK_FALSE(fs::exists(name.path()));
+}
+
+TEST_CASE("a lock on a byte tells its holder, does not outlive it and is not inherited") {
+    const Name name;
+    Segment segment;
+    REQUIRE(segment.create(name, page_bytes, page_bytes) == SegmentStatus::ok);
+    REQUIRE(lock_as_process(segment.fd(), liveness_byte));
+    const pid_t parent = getpid();
+    const pid_t child = fork();
+    if (child == 0) {
+        const auto holder = lock_holder(segment.fd(), liveness_byte);
+        const bool parent_holds = holder && holder->pid == parent && !lock_as_process(segment.fd(), liveness_byte);
+        _exit(parent_holds && lock_as_process(segment.fd(), claim_byte) ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(status == 0);
+    CHECK_FALSE(lock_holder(segment.fd(), claim_byte));
+}
+
+}  // namespace trackshm::shm

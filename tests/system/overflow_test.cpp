@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The aggregator falls behind: hooks go on, and the counters are exact again once it has caught up.
+#include <catch2/catch.hpp>
+
+#include "support/commands.hpp"
+#include "support/script.hpp"
+
+namespace trackshm::test {
+
+using nlohmann::json;
+
+TEST_CASE("counters are exact after the aggregator stood still for 200,000 events of four threads") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("fill 1 100 0 0 0 10");
+    program.sync();
+
+    aggregator.child().stop();
+    program("storm 4 25000 0 0 1000 32");  // 200,000 events
+    program("fill 4 50 2 1 1000 64");      // 200 more buffers stay
+    program("storm 1 1 2 1 5000 1");
+    for (int id = 0; id < 10; ++id) program("free " + std::to_string(id));  // sent long before
+    program("free 999999");
+    aggregator.child().resume();
+    program.sync();
+
+    const json snapshot = shmtop_json(name_space);
+    CHECK(device_row(snapshot, 0).at("live_buffers") == 90);
+    CHECK(device_row(snapshot, 0).at("live_bytes") == 900);
+    CHECK(device_row(snapshot, 0).at("allocations_total") == 100100);
+    CHECK(device_row(snapshot, 0).at("allocated_bytes_total") == 1000 + 100000 * 32);
+    CHECK(device_row(snapshot, 0).at("deallocations_total") == 100010);
+    CHECK(type_row(snapshot, 2, "L1").at("live_buffers") == 200);
+    CHECK(type_row(snapshot, 2, "L1").at("live_bytes") == 12800);
+    CHECK(snapshot.at("events").at("reported") == 100 + 200000 + 200 + 2 + 10 + 1);
+    CHECK(snapshot.at("events").at("pending") == 0);
+    CHECK(snapshot.at("events").at("dropped") == 0);
+    CHECK(snapshot.at("events").at("unknown_frees") == 1);
+    CHECK(snapshot.at("events").at("ambiguous_frees") == 0);
+    CHECK(process_row(snapshot, program.pid()).at("exact") == true);
+    CHECK(process_row(snapshot, program.pid()).at("peak_exact") == false);
+    CHECK(imbalance(snapshot) == "");
+}
+
+TEST_CASE("an idle process with coalesced events is drained without a further report") {
+    const Namespace name_space;
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}});
+    program("fill 1 10000 0 0 1 10");
+    Aggregator aggregator(name_space);
+    program.sync();
+    CHECK(live_buffers(shmtop_json(name_space)) == 10000);
+}
+
+TEST_CASE("with TRACKSHM_OVERFLOW=drop every loss is counted and the process is marked inexact") {
+    const Namespace name_space;
+    Script program(name_space, {{"TRACKSHM_OVERFLOW", "drop"}, {"TRACKSHM_RING_EVENTS", "1024"}});
+    program("fill 1 5000 0 0 1 10");
+    Aggregator aggregator(name_space);
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    const json process = process_row(snapshot, program.pid());
+    REQUIRE(process.is_object());
+    CHECK(process.at("reported") == 5000);
+    CHECK(process.at("dropped") == 5000 - 1024);
+    CHECK(process.at("applied") == 1024);
+    CHECK(process.at("exact") == false);
+    CHECK(process.at("live_buffers") == 1024);
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    CHECK(imbalance(snapshot) == "");
+}
+
+TEST_CASE("reported equals applied plus pending plus coalesced plus dropped at every moment") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script steady(name_space);
+    Script flooding(name_space, {{"TRACKSHM_RING_EVENTS", "64"}});
+    Script dropping(name_space, {{"TRACKSHM_RING_EVENTS", "64"}, {"TRACKSHM_OVERFLOW", "drop"}});
+    for (Script* program : {&steady, &flooding, &dropping}) program->send("storm 4 100000 0 0 1 8");
+    for (int look = 0; look < 40; ++look) CHECK(imbalance(shmtop_json(name_space)) == "");
+    for (Script* program : {&steady, &flooding, &dropping}) program->answer();
+    for (Script* program : {&steady, &flooding, &dropping}) program->sync();
+
+    const json snapshot = shmtop_json(name_space);
+    CHECK(imbalance(snapshot) == "");
+    CHECK(snapshot.at("events").at("reported") == 3 * 800000);
+    CHECK(process_row(snapshot, steady.pid()).at("live_buffers") == 0);
+    CHECK(process_row(snapshot, flooding.pid()).at("live_buffers") == 0);
+    CHECK(process_row(snapshot, flooding.pid()).at("exact") == true);
+}
+
+}  // namespace trackshm::test

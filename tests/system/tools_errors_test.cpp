@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the tools say, and exit with, when they cannot do what was asked.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "support/commands.hpp"
+#include "support/eventually.hpp"
+#include "support/script.hpp"
+
+namespace trackshm::test {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr uid_t nobody = 65534;
+constexpr off_t layout_offset = 8;  // of every segment: see the *_abi.hpp headers
+
+const Arguments tools{SHM_AGGREGATOR_PATH, SHMTOP_PATH, SHMDUMP_PATH, SHMRUN_PATH, MESH_WORKLOAD_PATH};
+
+bool is_one_line(const std::string& text) {
+    return text.size() > 1 && text.back() == '\n' && std::count(text.begin(), text.end(), '\n') == 1;
+}
+
+// A segment's file, opened to be tampered with.
+class SegmentFile {
+public:
+    SegmentFile(const Namespace& name_space, const std::string& kind) {
+        const auto names = name_space.segments(kind);
+        REQUIRE(names.size() == 1);
+        fd_ = open(("/dev/shm/" + names.front()).c_str(), O_RDWR | O_CLOEXEC);
+        REQUIRE(fd_ >= 0);
+    }
+    ~SegmentFile() { close(fd_); }
+    SegmentFile(const SegmentFile&) = delete;
+    SegmentFile& operator=(const SegmentFile&) = delete;
+
+    void write_layout(std::uint32_t version) const {
+        REQUIRE(pwrite(fd_, &version, sizeof version, layout_offset) == sizeof version);
+    }
+    void set_mode(mode_t mode) const { REQUIRE(fchmod(fd_, mode) == 0); }
+
+private:
+    int fd_ = -1;
+};
+
+void check_fails(const CommandResult& result, int code) {
+    INFO(result.output << result.error_output);
+    CHECK(result.status.exited_with(code));
+    CHECK(is_one_line(result.error_output));
+    CHECK(result.output.empty());
+}
+
+}  // namespace
+
+TEST_CASE("every program has a help and a version that names the layout") {
+    for (const std::string& tool : tools) {
+        INFO(tool);
+        for (const char* flag : {"--help", "-h"}) {
+            const CommandResult help = run({tool, flag});
+            CHECK(help.status.exited_with(0));
+            CHECK(help.output.find("--help") != std::string::npos);
+        }
+        for (const char* flag : {"--version", "-V"}) {
+            const CommandResult version = run({tool, flag});
+            CHECK(version.status.exited_with(0));
+            CHECK(version.output.find("layout") != std::string::npos);
+            CHECK(version.output.find(std::filesystem::path(tool).filename()) != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("an unknown flag is a usage error of every program") {
+    for (const std::string& tool : tools) {
+        INFO(tool);
+        check_fails(run({tool, "--no-such-flag"}), 2);
+    }
+}
+
+TEST_CASE("a bad value is a usage error") {
+    const Namespace name_space;
+    check_fails(shmtop(name_space, {"--refresh", "soon"}), 2);
+    check_fails(shmtop(name_space, {"--device", "1-"}), 2);
+    check_fails(shmtop(name_space, {"--type", "NO_SUCH_TYPE"}), 2);
+    check_fails(shmtop(name_space, {"--sort", "colour"}), 2);
+    check_fails(run({SHMTOP_PATH, "--namespace", "a.b"}), 2);
+    check_fails(run({SHM_AGGREGATOR_PATH, "--namespace", "a/b"}), 2);
+}
+
+TEST_CASE("readers without an aggregator exit with 3") {
+    const Namespace name_space;
+    check_fails(shmtop(name_space, {"--once"}), 3);
+    check_fails(shmtop(name_space, {"--json"}), 3);
+    check_fails(run({SHMDUMP_PATH, "--namespace", name_space.name(), "buffers"}), 3);
+}
+
+TEST_CASE("readers of a stopped or killed aggregator exit with 3 instead of showing stale figures") {
+    const Namespace name_space;
+    const bool killed = GENERATE(true, false);
+    Aggregator aggregator(name_space);
+    CHECK(shmtop(name_space, {"--json"}).status.exited_with(0));
+    if (killed) {
+        aggregator.child().kill();
+    } else {
+        aggregator.terminate();
+    }
+    check_fails(shmtop(name_space, {"--json"}), 3);
+    check_fails(shmtop(name_space, {"--once"}), 3);
+}
+
+TEST_CASE("a reader of another layout version exits with 5") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    SegmentFile(name_space, "stats").write_layout(4711);
+    const CommandResult result = shmtop(name_space, {"--json"});
+    check_fails(result, 5);
+    CHECK(result.error_output.find("4711") != std::string::npos);
+}
+
+TEST_CASE("a process of another layout version is left alone and does not stop the aggregator") {
+    const Namespace name_space;
+    Script stranger(name_space);
+    stranger("alloc 0 100 0 1");
+    SegmentFile(name_space, "p").write_layout(4711);
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 0 7 0 1");
+    program.sync();
+    CHECK(live_bytes(shmtop_json(name_space)) == 7);
+}
+
+TEST_CASE("a reader that may not open the counters exits with 4") {
+    if (geteuid() != 0) return;  // only root can become somebody else
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    SegmentFile(name_space, "stats").set_mode(0600);
+    const ChildOptions as_nobody{{}, nobody};
+    // Where this build is not readable for others the reader cannot even start.
+    if (run({SHMTOP_PATH, "--version"}, as_nobody).status.code != 0) return;
+    check_fails(run({SHMTOP_PATH, "--namespace", name_space.name(), "--json"}, as_nobody), 4);
+}
+
+TEST_CASE("root's aggregator serves processes of other users and lets them read") {
+    if (geteuid() != 0) return;
+    const Namespace name_space;
+    if (run({SHMTOP_PATH, "--version"}, {{}, nobody}).status.code != 0) return;
+    Aggregator aggregator(name_space);
+    Child program({SCRIPT_PROGRAM_PATH}, {name_space.tracked(), nobody});
+    program.read_line();
+    program.write_line("alloc 0 100 0 1");
+    program.write_line("sync 20000");
+    program.read_line();
+    CHECK(program.read_line() == "ok 0");
+    const CommandResult seen = run({SHMTOP_PATH, "--namespace", name_space.name(), "--json"}, {{}, nobody});
+    REQUIRE(seen.status.exited_with(0));
+    const json row = process_row(json::parse(seen.output), program.pid());
+    REQUIRE(row.is_object());
+    CHECK(row.at("uid") == nobody);
+    CHECK(row.at("live_bytes") == 100);
+    program.kill();
+    CHECK(eventually([&] { return live_bytes(shmtop_json(name_space)) == 0; }));
+}
+
+TEST_CASE("the check of a reader decides its exit code") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 0 100 0 1");
+    program.sync();
+    CHECK(shmtop(name_space, {"--once", "--check", "events.unknown_frees == 0"}).status.exited_with(0));
+    CHECK(shmtop(name_space, {"--once", "--check", "events.unknown_frees > 0"}).status.exited_with(10));
+    CHECK(shmtop(name_space, {"--once", "--check", "this is no expression ("}).status.exited_with(2));
+}
+
+TEST_CASE("the list of buffers has every live buffer of every process") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 3 100 1 77");
+    program("alloc 3 200 0 78");
+    program("alloc 3 300 0 79");
+    program("free 79");
+    program.sync();
+    const CommandResult result = run({SHMDUMP_PATH, "--namespace", name_space.name(), "buffers"});
+    INFO(result.error_output);
+    CHECK(result.status.exited_with(0));
+    CHECK(result.output.find("77") != std::string::npos);
+    const CommandResult document = run({SHMDUMP_PATH, "--namespace", name_space.name(), "buffers", "--json"});
+    REQUIRE(document.status.exited_with(0));
+    CHECK_NOTHROW(json::parse(document.output));
+}
+
+TEST_CASE("cleaning takes nothing from a living process") {
+    const Namespace name_space;
+    const Arguments clean{SHMDUMP_PATH, "--namespace", name_space.name(), "clean"};
+    Script living(name_space);
+    living("alloc 0 1 0 1");
+    {
+        Script dead(name_space);
+        dead("alloc 0 1 0 1");
+        dead.child().kill();
+    }
+    CHECK(name_space.segments("p").size() == 2);
+    CHECK(run(clean).status.exited_with(0));
+    const auto left = name_space.segments("p");
+    REQUIRE_FALSE(left.empty());
+    CHECK(std::any_of(left.begin(), left.end(), [&](const std::string& segment) {
+        return segment.find(".p." + std::to_string(living.pid()) + ".") != std::string::npos;
+    }));
+    living.finish();
+}
+
+TEST_CASE("a program is run with tracking on and its exit code is passed on") {
+    const Namespace name_space;
+    Child program({SHMRUN_PATH, "--namespace", name_space.name(), "--", SCRIPT_PROGRAM_PATH});
+    program.read_line();
+    program.write_line("enabled");
+    CHECK(program.read_line() == "ok 1");
+    program.write_line("return 7");
+    CHECK(program.wait().exited_with(7));
+}
+
+}  // namespace trackshm::test

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmtop/filter.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "tools/snapshots.hpp"
+
+namespace trackshm::tools {
+namespace {
+
+std::vector<std::int32_t> pids_of(const stats::Snapshot& snapshot) {
+    std::vector<std::int32_t> pids;
+    for (const auto& row : snapshot.processes) pids.push_back(row.pid);
+    return pids;
+}
+
+stats::Snapshot filtered(const Filter& filter) {
+    stats::Snapshot snapshot = sample_snapshot();
+    apply_filter(filter, snapshot);
+    return snapshot;
+}
+
+TEST_CASE("without a filter all stays and processes come by live bytes") {
+    const stats::Snapshot snapshot = filtered({});
+    CHECK(snapshot.devices.size() == 3);
+    CHECK(snapshot.exited.size() == 1);
+    CHECK(pids_of(snapshot) == std::vector<std::int32_t>{20, 10});
+}
+
+TEST_CASE("choosing devices limits devices and what processes hold there") {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_devices(filter, {"3,5-6"}, problem));
+    const stats::Snapshot snapshot = filtered(filter);
+    REQUIRE(snapshot.devices.size() == 1);
+    CHECK(snapshot.devices[0].device == 3);
+    CHECK(pids_of(snapshot) == std::vector<std::int32_t>{10});
+}
+
+TEST_CASE("choosing types limits live figures, and the peak where one memory is left") {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_types(filter, {"l1"}, problem));
+    const stats::Snapshot snapshot = filtered(filter);
+    REQUIRE(snapshot.devices.size() == 1);
+    CHECK(snapshot.devices[0].live_bytes() == 10 * MiB);
+    CHECK(snapshot.devices[0].peak_bytes == 10 * MiB);
+    REQUIRE(snapshot.processes.size() == 1);
+    CHECK(snapshot.processes[0].live_bytes == 10 * MiB);
+    CHECK(snapshot.processes[0].live_buffers == 1);
+    CHECK(snapshot.processes[0].peak_bytes == 10 * MiB);
+}
+
+TEST_CASE("types are taken by name in any case, by number and by range") {
+    for (const char* list : {"DRAM,L1", "dram,l1", "0,1", "0-1", "dram,1"}) {
+        CAPTURE(list);
+        Filter filter;
+        std::string problem;
+        REQUIRE(add_types(filter, {list}, problem));
+        CHECK(filter.types.contains(dram));
+        CHECK(filter.types.contains(l1));
+        CHECK_FALSE(filter.types.contains(2));
+    }
+    Filter filter;
+    std::string problem;
+    CHECK(add_types(filter, {"type_15"}, problem));
+    for (const char* list : {"", "DRAM,", "16", "0-16", "SRAM"}) {
+        CAPTURE(list);
+        CHECK_FALSE(add_types(filter, {list}, problem));
+        CHECK_FALSE(problem.empty());
+    }
+}
+
+TEST_CASE("choosing processes limits running and ended ones") {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_pids(filter, {"5", "10"}, problem));
+    const stats::Snapshot snapshot = filtered(filter);
+    CHECK(pids_of(snapshot) == std::vector<std::int32_t>{10});
+    CHECK(snapshot.exited.size() == 1);
+    CHECK(snapshot.devices.size() == 3);
+}
+
+TEST_CASE("processes are sorted by the key and cut after that") {
+    const auto sorted_by = [](const char* key) {
+        Filter filter;
+        std::string problem;
+        REQUIRE(set_sort_key(filter, key, problem));
+        return pids_of(filtered(filter));
+    };
+    CHECK(sorted_by("pid") == std::vector<std::int32_t>{10, 20});
+    CHECK(sorted_by("comm") == std::vector<std::int32_t>{20, 10});
+    CHECK(sorted_by("peak") == std::vector<std::int32_t>{20, 10});
+    CHECK(sorted_by("buffers") == std::vector<std::int32_t>{20, 10});
+
+    Filter filter;
+    filter.top = 1;
+    CHECK(pids_of(filtered(filter)) == std::vector<std::int32_t>{20});
+}
+
+TEST_CASE("an unknown sort key is refused with the known ones") {
+    Filter filter;
+    std::string problem;
+    CHECK_FALSE(set_sort_key(filter, "size", problem));
+    CHECK(problem.find("live, peak, pid, buffers and comm") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace trackshm::tools

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Snapshots for the tests of the views, made by hand.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <trackshm/stats.hpp>
+
+namespace trackshm::tools {
+
+inline constexpr std::uint8_t dram = 0;
+inline constexpr std::uint8_t l1 = 1;
+inline constexpr std::uint64_t MiB = std::uint64_t{1} << 20;
+
+inline stats::TypeCounters memory(std::uint8_t type, std::uint64_t live_bytes, std::uint64_t live_buffers) {
+    stats::TypeCounters counters;
+    counters.type = type;
+    counters.live_bytes = live_bytes;
+    counters.live_buffers = live_buffers;
+    counters.peak_bytes = live_bytes;
+    counters.allocations_total = live_buffers;
+    counters.allocated_bytes_total = live_bytes;
+    return counters;
+}
+
+inline stats::Process process(std::int32_t pid, const std::string& comm) {
+    stats::Process result;
+    result.pid = pid;
+    result.own_pid = pid;
+    result.comm = comm;
+    return result;
+}
+
+inline void add_usage(stats::Process& holder, std::uint32_t device, std::uint8_t type, std::uint64_t live_bytes,
+                      std::uint64_t live_buffers) {
+    holder.usage.push_back({device, type, live_bytes, live_buffers, live_bytes});
+    holder.live_bytes += live_bytes;
+    holder.live_buffers += live_buffers;
+    holder.peak_bytes += live_bytes;
+}
+
+// Two devices and two processes:
+//   device 0  DRAM 300 MiB of 1000 MiB in 3 buffers, L1 10 MiB in 1     big (pid 20) holds all of it
+//   device 3  DRAM 100 MiB in 1 buffer, no capacity known               small (pid 10) holds it
+// and device 9, which was only described. Process 5 ended and leaked 7 bytes.
+inline stats::Snapshot sample_snapshot() {
+    stats::Snapshot snapshot;
+    snapshot.name_space = "test";
+    snapshot.time_unix_ns = 1'700'000'000'000'000'000;
+    snapshot.aggregator_pid = 99;
+    snapshot.aggregator_alive = true;
+    snapshot.start_count = 1;
+    snapshot.events.reported = 5;
+    snapshot.events.applied = 5;
+
+    stats::Device zero;
+    zero.device = 0;
+    zero.name = "mesh (0,1)";
+    zero.peak_bytes = 310 * MiB;
+    zero.types = {memory(dram, 300 * MiB, 3), memory(l1, 10 * MiB, 1)};
+    zero.types[0].capacity_bytes = 1000 * MiB;
+    stats::Device three;
+    three.device = 3;
+    three.peak_bytes = 100 * MiB;
+    three.types = {memory(dram, 100 * MiB, 1)};
+    stats::Device nine;
+    nine.device = 9;
+    snapshot.devices = {zero, three, nine};
+
+    stats::Process small = process(10, "small");
+    add_usage(small, 3, dram, 100 * MiB, 1);
+    stats::Process big = process(20, "big");
+    add_usage(big, 0, dram, 300 * MiB, 3);
+    add_usage(big, 0, l1, 10 * MiB, 1);
+    snapshot.processes = {small, big};
+
+    stats::Exited ended;
+    ended.pid = 5;
+    ended.comm = "gone";
+    ended.end_unix_ns = snapshot.time_unix_ns - 12'000'000'000;
+    ended.leaked_bytes = 7;
+    ended.leaked_buffers = 1;
+    snapshot.exited = {ended};
+    return snapshot;
+}
+
+}  // namespace trackshm::tools

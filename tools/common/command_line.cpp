@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "common/exit_code.hpp"
+#include "shm/process_abi.hpp"
+
+namespace trackshm::tools {
+
+std::string version_text(std::string_view program) {
+    return fmt::format("{} {} (layout version {})", program, TRACKSHM_VERSION, shm::layout_version);
+}
+
+void add_common_flags(CLI::App& app, const std::string& program) {
+    app.name(program);
+    app.set_help_flag("-h,--help", "Print this help and exit");
+    app.set_version_flag("-V,--version", version_text(program), "Print the version and exit");
+}
+
+std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const* argv) {
+    try {
+        app.parse(argc, argv);
+        return std::nullopt;
+    } catch (const CLI::Success& asked) {
+        app.exit(asked);
+        return std::fflush(stdout) == 0 ? exit_ok : exit_failure;
+    } catch (const CLI::ParseError& error) {
+        return usage_error(app.get_name(), error.what());
+    }
+}
+
+void print_error(std::string_view program, std::string_view message) {
+    std::string line{message};
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    fmt::print(stderr, "{}: {}\n", program, line);
+}
+
+int usage_error(std::string_view program, std::string_view message) {
+    print_error(program, fmt::format("{} (see {} --help)", message, program));
+    return exit_usage;
+}
+
+}  // namespace trackshm::tools

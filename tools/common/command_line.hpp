@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the command lines of all tools have in common: -h, -V, and one line on stderr for a usage error.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace trackshm::tools {
+
+// "shmtop 0.1.0 (layout version 1)"
+std::string version_text(std::string_view program);
+
+// Adds -h/--help and -V/--version. `program` is the name in messages, whatever argv[0] is.
+void add_common_flags(CLI::App& app, const std::string& program);
+
+// Nothing if the program is to go on, else what it is to exit with. Help and version are printed by this.
+std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const* argv);
+
+// Prints "PROGRAM: MESSAGE" on one line of stderr.
+void print_error(std::string_view program, std::string_view message);
+
+// print_error for a usage error: points to --help and returns exit_usage.
+int usage_error(std::string_view program, std::string_view message);
+
+}  // namespace trackshm::tools

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Text that comes from tracked processes (command and device names) may hold anything. These make it fit for a
+// terminal or a document.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace trackshm::tools {
+
+// Valid UTF-8: every byte that is part of none becomes U+FFFD.
+std::string valid_utf8(std::string_view text);
+
+// valid_utf8 without control characters: an escape sequence in a name must not reach the terminal.
+std::string printable(std::string_view text);
+
+// Number of code points, which is the width on screen of all but wide and combining characters.
+std::size_t text_width(std::string_view text) noexcept;
+
+// `text` cut to `width` code points, its last one "~" if anything was cut off; padded with spaces to `width`.
+std::string fit_left(std::string_view text, std::size_t width);
+// The text cut to `width`, not padded.
+std::string cut(std::string_view text, std::size_t width);
+
+}  // namespace trackshm::tools

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmdump/table_scan.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "aggregator/table_abi.hpp"
+#include "shm/os.hpp"
+#include "shmdump/inventory.hpp"
+
+namespace trackshm::tools {
+namespace {
+
+using aggregator::AreaDescriptor;
+using aggregator::Cell;
+using aggregator::TableHeader;
+
+constexpr int attempts = 5;
+constexpr std::size_t cells_per_read = 32 * 1024;
+
+bool read_header(int fd, TableHeader& header) {
+    return read_at(fd, &header, sizeof header, 0) && header.magic == aggregator::table_magic &&
+           header.layout == shm::layout_version;
+}
+
+// What moves whenever a buffer does.
+bool is_same_moment(const TableHeader& a, const TableHeader& b) {
+    return a.applied == b.applied && a.slots_applied == b.slots_applied && a.next_sequence == b.next_sequence &&
+           a.current == b.current && a.growing == b.growing && a.frontier == b.frontier &&
+           a.closed_devices == b.closed_devices && a.state == b.state;
+}
+
+// Entries of a closed device are dead before they are removed.
+bool is_closed(const TableHeader& header, const Cell& cell) {
+    const auto* end = header.closed + std::min(header.closed_devices, shm::max_devices);
+    return std::any_of(header.closed, end, [&](const auto& closed) {
+        return closed.device == cell.device && cell.sequence < closed.before_sequence;
+    });
+}
+
+void collect(const TableHeader& header, const Cell& cell, std::uint64_t now_s, std::vector<LiveBuffer>& buffers) {
+    if (!cell.taken() || cell.type() >= shm::type_count || is_closed(header, cell)) return;
+    const std::uint64_t age_s = now_s > cell.born_seconds ? now_s - cell.born_seconds : 0;
+    buffers.push_back({cell.id, cell.size(), cell.sequence, cell.device, cell.type(), age_s * 1'000'000'000});
+}
+
+void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, std::vector<LiveBuffer>& buffers) {
+    struct stat info {};
+    if (fstat(fd, &info) != 0) return;
+    const auto file_bytes = static_cast<std::uint64_t>(info.st_size);
+    // The descriptor may be half-written: never past the file.
+    if (area.file_offset > file_bytes) return;
+    std::uint64_t left = std::min(area.homes + area.slack, (file_bytes - area.file_offset) / sizeof(Cell));
+    std::uint64_t offset = area.file_offset;
+    const std::uint64_t now_s = shm::monotonic_ns() / 1'000'000'000;
+    std::vector<Cell> cells(cells_per_read);
+    while (left > 0) {
+        // Skips what was never touched or was given back.
+        const off_t data = lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
+        if (data < 0) return;
+        const std::uint64_t skipped = (static_cast<std::uint64_t>(data) - offset) / sizeof(Cell);
+        if (skipped >= left) return;
+        left -= skipped;
+        offset += skipped * sizeof(Cell);
+        const std::size_t count = std::min<std::uint64_t>(left, cells.size());
+        if (!read_at(fd, cells.data(), count * sizeof(Cell), offset)) return;
+        for (std::size_t i = 0; i < count; ++i) collect(header, cells[i], now_s, buffers);
+        left -= count;
+        offset += count * sizeof(Cell);
+    }
+}
+
+// While entries move to a larger area each is in one of the two; a copy caught on the way is in both.
+void keep_one_of_each(std::vector<LiveBuffer>& buffers) {
+    std::sort(buffers.begin(), buffers.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+    buffers.erase(std::unique(buffers.begin(), buffers.end(),
+                              [](const auto& a, const auto& b) { return a.sequence == b.sequence; }),
+                  buffers.end());
+}
+
+}  // namespace
+
+TableScan scan_table(const std::string& file) {
+    TableScan scan;
+    const FileDescriptor fd = open_segment(file, false);
+    TableHeader before;
+    if (!fd.is_open() || !read_header(fd.get(), before)) return scan;
+    scan.readable = true;
+    scan.pid = before.pid > 0 ? before.pid : before.own_pid;
+    scan.uid = before.uid;
+    scan.comm.assign(before.comm, strnlen(before.comm, sizeof before.comm));
+    if (before.state == static_cast<std::uint32_t>(aggregator::TableState::folded)) {
+        scan.consistent = true;  // the process ended: what it held is released
+        return scan;
+    }
+    for (int i = 0; i < attempts && !scan.consistent; ++i) {
+        scan.buffers.clear();
+        const std::uint32_t current = before.current & 1;
+        scan_area(fd.get(), before, before.areas[current], scan.buffers);
+        if (before.growing != 0) scan_area(fd.get(), before, before.areas[1 - current], scan.buffers);
+        TableHeader after;
+        if (!read_header(fd.get(), after)) break;
+        scan.consistent = is_same_moment(before, after);
+        before = after;
+    }
+    keep_one_of_each(scan.buffers);
+    return scan;
+}
+
+}  // namespace trackshm::tools

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads the live buffers of one process out of its table segment, while an aggregator may be changing it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace trackshm::tools {
+
+struct LiveBuffer {
+    std::uint64_t id = 0;
+    std::uint64_t size_bytes = 0;
+    std::uint64_t sequence = 0;  // order of allocation within the process
+    std::uint32_t device = 0;
+    std::uint8_t type = 0;
+    std::uint64_t age_ns = 0;    // to the second
+};
+
+struct TableScan {
+    bool readable = false;    // a table of this layout
+    bool consistent = false;  // nothing changed while it was read, so this is one moment
+    std::int32_t pid = 0;
+    std::uint32_t uid = 0;
+    std::string comm;
+    std::vector<LiveBuffer> buffers;  // oldest first
+};
+
+TableScan scan_table(const std::string& file);
+
+}  // namespace trackshm::tools

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmtop/batch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "common/output.hpp"
+#include "common/terminal.hpp"
+#include "shmtop/filter.hpp"
+#include "shmtop/view_batch.hpp"
+#include "shmtop/view_csv.hpp"
+#include "shmtop/view_json.hpp"
+
+namespace trackshm::tools {
+namespace {
+
+// Wide enough for whole lines of most frames; a file or a pipe has no edge of its own.
+constexpr std::size_t columns_without_terminal = 120;
+
+std::string render(const Options& options, const stats::Snapshot& snapshot, bool is_first) {
+    switch (options.view) {
+        case View::json: return json_document(snapshot);
+        case View::csv: return (is_first ? csv_header() : std::string{}) + csv_rows(snapshot);
+        case View::none: return {};
+        case View::live:
+        case View::text: break;
+    }
+    const FrameOptions frame{.columns = output_columns(columns_without_terminal), .all_devices = options.all};
+    return (is_first ? "" : "\n") + plain_text(make_frame(snapshot, frame));
+}
+
+// Puts frames where they belong. A run of known length leaves all its frames in the file, an endless one the last.
+class FrameWriter {
+public:
+    explicit FrameWriter(const Options& options) : options_(options) {}
+
+    OutputResult write(const stats::Snapshot& snapshot) {
+        const bool keeps_last_only = !options_.output_file.empty() && options_.iterations == 0;
+        const std::string text = render(options_, snapshot, is_first_ || keeps_last_only);
+        is_first_ = false;
+        if (options_.view == View::none) return OutputResult::ok;
+        if (options_.output_file.empty()) return write_stdout(text);
+        if (keeps_last_only) written_.clear();
+        written_ += text;
+        return replace_file(options_.output_file, written_);
+    }
+
+private:
+    const Options& options_;
+    std::string written_;
+    bool is_first_ = true;
+};
+
+int output_failed(const Options& options) {
+    const int error = errno;
+    const std::string target = options.output_file.empty() ? "stdout" : options.output_file;
+    print_error("shmtop", fmt::format("cannot write to {}: {}", target, std::strerror(error)));
+    return exit_failure;
+}
+
+// One frame; nothing if the next may follow.
+std::optional<int> show_frame(stats::Reader& reader, const Options& options, FrameWriter& writer) {
+    stats::Snapshot snapshot;
+    stats::Error error;
+    if (!reader.read(snapshot, error)) {
+        print_error("shmtop", error.message);
+        return error.exit_code();
+    }
+    if (!snapshot.aggregator_alive) {
+        print_error("shmtop", fmt::format("the aggregator of namespace {} is gone: start shm_aggregator again",
+                                          options.name_space));
+        return exit_no_aggregator;
+    }
+    apply_filter(options.filter, snapshot);
+    switch (writer.write(snapshot)) {
+        case OutputResult::ok: break;
+        case OutputResult::reader_gone: return exit_ok;
+        case OutputResult::failed: return output_failed(options);
+    }
+    if (!options.check) return std::nullopt;
+    const auto failure = options.check->failure(snapshot);
+    if (!failure) return std::nullopt;
+    print_error("shmtop", "check failed: " + *failure);
+    return exit_check_failed;
+}
+
+}  // namespace
+
+int run_batch(stats::Reader& reader, const Options& options) {
+    const std::chrono::milliseconds refresh{options.refresh_ms};
+    auto next = std::chrono::steady_clock::now();
+    FrameWriter writer(options);
+    for (std::uint64_t done = 1;; ++done) {
+        if (const auto exit_code = show_frame(reader, options, writer)) return *exit_code;
+        if (done == options.iterations) return exit_ok;
+        next = std::max(next + refresh, std::chrono::steady_clock::now());
+        std::this_thread::sleep_until(next);
+    }
+}
+
+}  // namespace trackshm::tools

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// --check EXPR: conditions on a snapshot, for scripts and monitoring.
+//
+//   expression  = conjunction { "||" conjunction }
+//   conjunction = term { "&&" term }
+//   term        = "(" expression ")" | operand comparator operand
+//   comparator  = "<" | "<=" | ">" | ">=" | "==" | "!="
+//   operand     = number [ suffix ] | "true" | "false" | path
+//   path        = FIELD | TYPE "." FIELD | "device[" N "]." [ TYPE "." ] FIELD | "process[" PID "]." FIELD
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <trackshm/stats.hpp>
+
+namespace trackshm::tools {
+
+// 64 bits of mantissa at least on every platform we run on: counters compare exactly, ratios are at hand.
+using CheckNumber = long double;
+// Nothing: the value is unknown, as a used_ratio without a capacity.
+using CheckValue = std::optional<CheckNumber>;
+
+enum class Comparator { less, less_equal, greater, greater_equal, equal, not_equal };
+
+struct Operand {
+    std::string text;  // as written
+    bool is_path = false;
+    std::function<CheckValue(const stats::Snapshot&)> value;
+};
+
+struct CheckNode {
+    enum class Kind { any, all, comparison };
+    Kind kind = Kind::comparison;
+    // any, all
+    std::vector<CheckNode> children;
+    // comparison
+    Operand left;
+    Comparator comparator = Comparator::equal;
+    Operand right;
+};
+
+class Check {
+public:
+    // Nothing, with `problem` set to one phrase, if `text` is no expression or names something unknown.
+    static std::optional<Check> parse(std::string_view text, std::string& problem);
+
+    // Nothing if the expression holds, else one line: which comparisons broke it, with their values.
+    std::optional<std::string> failure(const stats::Snapshot& snapshot) const;
+
+private:
+    explicit Check(CheckNode root) : root_(std::move(root)) {}
+
+    CheckNode root_;
+};
+
+}  // namespace trackshm::tools

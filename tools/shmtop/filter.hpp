@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// -d, -p, -t, -s and --top: what of a snapshot is shown, and in which order, whatever the view.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <trackshm/stats.hpp>
+
+#include "common/list.hpp"
+
+namespace trackshm::tools {
+
+enum class SortKey { live, peak, pid, buffers, comm };
+
+struct Filter {
+    NumberList devices;
+    NumberList pids;
+    NumberList types;
+    SortKey sort_key = SortKey::live;
+    std::optional<std::size_t> top;
+};
+
+// Each takes the arguments of one option, every one of them a LIST. False, with `problem` set, if one is none.
+bool add_devices(Filter& filter, const std::vector<std::string>& lists, std::string& problem);
+bool add_pids(Filter& filter, const std::vector<std::string>& lists, std::string& problem);
+bool add_types(Filter& filter, const std::vector<std::string>& lists, std::string& problem);  // names or numbers
+bool set_sort_key(Filter& filter, const std::string& key, std::string& problem);
+
+// Removes from the snapshot what does not pass and sorts the processes.
+//
+// With devices or types chosen, live figures count these alone, and devices and processes that have none of them are
+// gone. A peak is of the whole device or process, since peaks of parts do not add up; where one memory alone is left of
+// it, it is this one's. Event counters and ended processes know no devices and stay.
+void apply_filter(const Filter& filter, stats::Snapshot& snapshot);
+
+}  // namespace trackshm::tools

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Programs read these documents: fields are added at the end of an object, and never renamed or removed.
+#include "shmtop/view_json.hpp"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "common/text.hpp"
+
+namespace trackshm::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json or_null(const std::optional<std::uint64_t>& number) { return number ? Json(*number) : Json(nullptr); }
+
+// 0: the process is in a pid namespace that the aggregator cannot see into.
+Json pid_json(std::int32_t pid) { return pid > 0 ? Json(pid) : Json(nullptr); }
+
+Json aggregator_json(const stats::Snapshot& snapshot) {
+    return {{"pid", pid_json(snapshot.aggregator_pid)},
+            {"alive", snapshot.aggregator_alive},
+            {"exact", snapshot.exact},
+            {"publish_seq", snapshot.publish_seq},
+            {"publish_age_ns", snapshot.publish_age_ns},
+            {"start_count", snapshot.start_count},
+            {"heartbeat_age_ns", snapshot.heartbeat_age_ns}};
+}
+
+Json events_json(const stats::Snapshot& snapshot) {
+    const stats::Events& events = snapshot.events;
+    return {{"reported", events.reported},
+            {"applied", events.applied},
+            {"pending", events.pending},
+            {"coalesced", events.coalesced},
+            {"dropped", events.dropped},
+            {"unknown_frees", events.unknown_frees},
+            {"ambiguous_frees", events.ambiguous_frees},
+            {"implicit_frees", events.implicit_frees},
+            {"rejected", events.rejected},
+            {"quarantined_processes", snapshot.quarantined_processes}};
+}
+
+Json type_json(const stats::TypeCounters& memory) {
+    return {{"type", stats::type_name(memory.type)},
+            {"live_bytes", memory.live_bytes},
+            {"live_buffers", memory.live_buffers},
+            {"peak_bytes", memory.peak_bytes},
+            {"capacity_bytes", or_null(memory.capacity_bytes)},
+            {"allocations_total", memory.allocations_total},
+            {"allocated_bytes_total", memory.allocated_bytes_total},
+            {"deallocations_total", memory.deallocations_total},
+            {"deallocated_bytes_total", memory.deallocated_bytes_total},
+            {"allocation_failures_total", memory.allocation_failures_total},
+            {"gauge_bytes", memory.gauge_bytes}};
+}
+
+Json device_json(const stats::Device& device) {
+    Json types = Json::array();
+    for (const stats::TypeCounters& memory : device.types) types.push_back(type_json(memory));
+    return {{"device", device.device},
+            {"name", valid_utf8(device.name)},
+            {"live_bytes", device.live_bytes()},
+            {"live_buffers", device.live_buffers()},
+            {"peak_bytes", device.peak_bytes},
+            {"peak_exact", device.peak_exact},
+            {"capacity_bytes", or_null(device.capacity_bytes())},
+            {"allocations_total", device.allocations_total()},
+            {"allocated_bytes_total", device.allocated_bytes_total()},
+            {"deallocations_total", device.deallocations_total()},
+            {"deallocated_bytes_total", device.deallocated_bytes_total()},
+            {"allocation_failures_total", device.allocation_failures_total()},
+            {"types", std::move(types)}};
+}
+
+Json usage_json(const stats::Usage& usage) {
+    return {{"device", usage.device},
+            {"type", stats::type_name(usage.type)},
+            {"live_bytes", usage.live_bytes},
+            {"live_buffers", usage.live_buffers},
+            {"peak_bytes", usage.peak_bytes}};
+}
+
+Json process_json(const stats::Process& process) {
+    Json devices = Json::array();
+    for (const stats::Usage& usage : process.usage) devices.push_back(usage_json(usage));
+    return {{"pid", pid_json(process.pid)},
+            {"comm", valid_utf8(process.comm)},
+            {"uid", process.uid},
+            {"exact", process.exact},
+            {"live_bytes", process.live_bytes},
+            {"live_buffers", process.live_buffers},
+            {"peak_bytes", process.peak_bytes},
+            {"peak_exact", process.peak_exact},
+            {"reported", process.events.reported},
+            {"applied", process.events.applied},
+            {"pending", process.events.pending},
+            {"coalesced", process.events.coalesced},
+            {"dropped", process.events.dropped},
+            {"devices", std::move(devices)},
+            {"own_pid", pid_json(process.own_pid)},
+            {"quarantined", process.quarantined},
+            {"unknown_frees", process.events.unknown_frees},
+            {"ambiguous_frees", process.events.ambiguous_frees},
+            {"implicit_frees", process.events.implicit_frees},
+            {"rejected", process.events.rejected}};
+}
+
+Json exited_json(const stats::Exited& ended) {
+    return {{"pid", pid_json(ended.pid)},
+            {"comm", valid_utf8(ended.comm)},
+            {"clean", ended.clean},
+            {"end_unix_ns", ended.end_unix_ns},
+            {"leaked_bytes", ended.leaked_bytes},
+            {"leaked_buffers", ended.leaked_buffers},
+            {"peak_bytes", ended.peak_bytes},
+            {"uid", ended.uid},
+            {"exact", ended.exact}};
+}
+
+template <class Row>
+Json array_of(const std::vector<Row>& rows, Json (*to_json)(const Row&)) {
+    Json array = Json::array();
+    for (const Row& row : rows) array.push_back(to_json(row));
+    return array;
+}
+
+}  // namespace
+
+std::string json_document(const stats::Snapshot& snapshot) {
+    const Json document = {{"schema", "trackshm.snapshot/1"},
+                           {"namespace", snapshot.name_space},
+                           {"time_unix_ns", snapshot.time_unix_ns},
+                           {"aggregator", aggregator_json(snapshot)},
+                           {"events", events_json(snapshot)},
+                           {"devices", array_of(snapshot.devices, device_json)},
+                           {"processes", array_of(snapshot.processes, process_json)},
+                           {"exited", array_of(snapshot.exited, exited_json)},
+                           {"usage_rows_omitted", snapshot.usage_rows_omitted}};
+    return document.dump() + "\n";
+}
+
+}  // namespace trackshm::tools
