@@ -3,7 +3,8 @@
  * trackshm C API: the hooks a runtime calls when it hands out or takes back device memory.
  *
  * Every hook may be called from any thread, before main() and during exit. None of them throws, prints, blocks on the
- * aggregator, aborts or changes errno. With tracking off a hook is one load and a predicted branch.
+ * aggregator, aborts or changes errno. With tracking off a hook is one load and a predicted branch. Like malloc, a hook
+ * must not be called from a signal handler.
  *
  * Order: report an allocation *after* the allocator returned it, and a deallocation *before* the allocator gets it
  * back. Then whatever happened-before in the program is applied in that order, across threads.

@@ -96,10 +96,9 @@ void Aggregator::run(int stop_fd) {
 bool Aggregator::turn() {
     now_ns_ = monotonic_ns();
     const bool scheduled_scan = now_ns_ - last_scan_ns_ >= scan_interval_ns;
-    if (scan_is_due_ || scheduled_scan) {
-        look_for_processes();
-        look_for_ended();
-    }
+    if (scheduled_scan) scan_is_due_ = liveness_is_due_ = true;
+    if (scan_is_due_) look_for_processes();
+    if (liveness_is_due_) look_for_ended();
     turn_events_ = 0;
     for (const auto& process : processes_) turn_events_ += drain(*process);
     if (turn_events_ != 0) changed_ = true;
@@ -141,7 +140,7 @@ std::uint64_t Aggregator::drain(TrackedProcess& process) {
 
 // The whole batch, or nothing of it.
 bool Aggregator::apply(TrackedProcess& process) {
-    if (!process.table().make_room(batch_.events.size())) {
+    if (!process.table().make_room(batch_.allocations)) {
         if (ledger_.log().is_open()) roll_back(process);
         warn_once(warned_of_memory_, "no room in /dev/shm for a buffer table; its process waits");
         return false;
@@ -229,6 +228,7 @@ void Aggregator::look_for_processes() {
 }
 
 void Aggregator::look_for_ended() {
+    liveness_is_due_ = false;
     for (std::size_t i = 0; i < processes_.size();) {
         if (!processes_[i]->has_ended()) {
             ++i;
@@ -288,7 +288,13 @@ bool Aggregator::wait(int stop_fd, bool busy) {
     const int ready = epoll_pwait2(epoll_fd_, events, max_events, &timeout, nullptr);
     for (int i = 0; i < ready; ++i) {
         if (events[i].data.fd == stop_fd) return true;
-        if (events[i].data.fd != discovery_.fd() || discovery_.take_notices()) scan_is_due_ = true;
+        if (events[i].data.fd == discovery_.fd()) {
+            const Discovery::Notices notices = discovery_.take_notices();
+            scan_is_due_ = scan_is_due_ || notices.appeared;
+            liveness_is_due_ = liveness_is_due_ || notices.closed;
+        } else {  // a pidfd
+            liveness_is_due_ = true;
+        }
     }
     return false;
 }

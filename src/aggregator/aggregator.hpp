@@ -67,6 +67,7 @@ private:
 
     int epoll_fd_ = -1;
     bool scan_is_due_ = true;
+    bool liveness_is_due_ = false;
     bool changed_ = true;   // since the last publication
     bool warned_of_crowd_ = false;
     bool warned_of_memory_ = false;

@@ -14,7 +14,6 @@ Discovery::Discovery(std::string name_space)
     : name_space_(std::move(name_space)), prefix_("trackshm." + name_space_ + ".") {
     fd_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (fd_ < 0) return;
-    // Moved in: a segment got its final name. Closed: a process ended or replaced itself by exec.
     if (inotify_add_watch(fd_, std::string(shm::shm_directory).c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
         close(fd_);
         fd_ = -1;
@@ -25,19 +24,23 @@ Discovery::~Discovery() {
     if (fd_ >= 0) close(fd_);
 }
 
-bool Discovery::take_notices() {
-    bool ours = false;
+Discovery::Notices Discovery::take_notices() {
+    Notices notices;
     alignas(inotify_event) char buffer[16 * 1024];
     for (ssize_t length; (length = read(fd_, buffer, sizeof buffer)) > 0;) {
         for (const char* at = buffer; at < buffer + length;) {
             inotify_event event;
             std::memcpy(&event, at, sizeof event);
             const std::string_view name(event.len > 0 ? at + sizeof event : "");
-            ours = ours || (event.mask & IN_Q_OVERFLOW) != 0 || name.starts_with(prefix_);
+            if ((event.mask & IN_Q_OVERFLOW) != 0) return {true, true};
+            if (name.starts_with(prefix_)) {
+                notices.appeared = notices.appeared || (event.mask & IN_MOVED_TO) != 0;
+                notices.closed = notices.closed || (event.mask & IN_CLOSE_WRITE) != 0;
+            }
             at += sizeof event + event.len;
         }
     }
-    return ours;
+    return notices;
 }
 
 std::vector<Discovery::Found> Discovery::scan(shm::SegmentKind kind) const {

@@ -20,8 +20,11 @@ public:
 
     // Readable when something happened in /dev/shm; -1 if there is no such notice.
     int fd() const noexcept { return fd_; }
-    // Takes the notices; true if one concerns this namespace.
-    bool take_notices();
+    struct Notices {
+        bool appeared = false;  // a segment of this namespace got its final name
+        bool closed = false;    // one was closed that was open for writing: by the end of a process, by exec, or by us
+    };
+    Notices take_notices();
 
     struct Found {
         std::string file;

@@ -3,6 +3,7 @@
 // shm_aggregator: command line and signals.
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -53,10 +54,19 @@ int block_signals() {
     return signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+// Three descriptors per tracked process: the usual soft limit of 1024 would end at 340.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int serve(trackshm::aggregator::Options options) {
     using trackshm::aggregator::Aggregator;
     const std::string name_space = options.name_space;
     const int stop_fd = block_signals();
+    raise_descriptor_limit();
     Aggregator aggregator(std::move(options));
     std::string message;
     switch (aggregator.start(message)) {

@@ -50,6 +50,7 @@ bool TrackedProcess::has_news() noexcept {
 ReadResult TrackedProcess::read(Batch& batch) noexcept {
     batch.events.clear();
     batch.slots = 0;
+    batch.allocations = 0;
     std::copy(std::begin(table_header().lane_positions), std::end(table_header().lane_positions),
               batch.positions.begin());
     batch.estate_position = table_header().estate_position;
@@ -139,6 +140,7 @@ bool TrackedProcess::take_run(Batch& batch, Head& head, std::uint64_t ticket_lim
         if (!is_valid(event)) return false;
         batch.events.push_back(event);  // within its reserved capacity
         ++batch.slots;
+        batch.allocations += event.kind == EventKind::allocation;
         ++head.read;
         *head.position = head.read;
         if (head.read == head.write) return true;

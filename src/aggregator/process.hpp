@@ -37,6 +37,7 @@ struct ReportedCounters {
 struct Batch {
     std::vector<shm::Event> events;
     std::uint64_t slots = 0;
+    std::uint64_t allocations = 0;  // among the events
     std::array<std::uint64_t, shm::lane_count> positions{};
     std::uint64_t estate_position = 0;
     std::uint64_t applied_below = 0;  // once these are applied, so is every visible event with a smaller ticket

@@ -13,6 +13,9 @@ namespace trackshm::shm {
 namespace {
 
 [[gnu::noinline, gnu::cold]] void report_slowly(const Event& event) noexcept {
+    // Called back by something we called, a malloc hook of the program's own: no event of the program, and its mutex is
+    // taken.
+    if (trackshm_internal_calls != 0) return;
     const KeepErrno keep;
     const InternalCall internal;
     Producer::instance().report_slowly(event);

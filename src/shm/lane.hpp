@@ -27,7 +27,7 @@ struct ProducerLane {
     // Cost: one fetch_add, five plain stores. False if the lane looks full; then nothing was written, no ticket taken.
     bool push(std::atomic<std::uint64_t>& tickets, const Event& event) noexcept {
         if (write_position == write_limit) [[unlikely]] return false;
-        // acq_rel: the drain's argument of order stands on it, see drain.hpp.
+        // acq_rel: the drain's argument of order stands on it, see aggregator/process.hpp.
         const std::uint64_t ticket = tickets.fetch_add(1, std::memory_order_acq_rel);
         store_slot(slots[write_position & (capacity - 1)], ticket, event);
         ++write_position;

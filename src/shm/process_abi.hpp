@@ -11,7 +11,7 @@
 // *index* is a position masked; a *ticket* numbers an event within its process.
 //
 // Who writes what: the tracked process writes everything but `read_position`, `watermark` and `reader_*`; those are the
-// aggregator's. Neither side trusts what the other writes: see drain.hpp and producer.hpp.
+// aggregator's. Neither side trusts what the other writes: see aggregator/process.hpp and producer.hpp.
 #pragma once
 
 #include <atomic>

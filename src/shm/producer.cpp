@@ -385,7 +385,14 @@ bool Producer::flush_or_rest(std::uint64_t& rest_ns) noexcept {
 
 void Producer::finish() noexcept {
     if (owner_pid_ != getpid() || !segment_.is_open()) return;
-    if (mutex_.try_lock()) {  // its holder may be a thread that will never run again
+    // The mutex's holder may be a thread that will never run again: wait for it, but not for ever.
+    constexpr int attempts = 200;
+    bool locked = mutex_.try_lock();
+    for (int i = 0; i < attempts && !locked; ++i) {
+        sleep_ns(100'000);
+        locked = mutex_.try_lock();
+    }
+    if (locked) {
         if (gate.mode.load(std::memory_order_relaxed) == Mode::coalescing && !flush(~std::uint64_t{0})) write_estate();
         mutex_.unlock();
     }

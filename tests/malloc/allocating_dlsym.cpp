@@ -15,7 +15,7 @@ __attribute__((destructor)) void give_back() { free(realloc(kept, 100)); }
 
 extern "C" __attribute__((visibility("default"))) void* dlsym(void* handle, const char* name) {
     using Dlsym = void* (*)(void*, const char*);
-    static const Dlsym real = reinterpret_cast<Dlsym>(dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34"));
+    const auto real = reinterpret_cast<Dlsym>(dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34"));
     unsigned char* const block = static_cast<unsigned char*>(calloc(4, 8));
     for (int i = 0; i < 32; ++i) {
         if (block[i] != 0) abort();

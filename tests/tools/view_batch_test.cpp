@@ -21,7 +21,7 @@ TEST_CASE("the frame shows devices, processes and leaks in human units") {
     const std::string text = frame_text(sample_snapshot());
     CHECK(contains(text, "aggregator 99"));
     CHECK(contains(text, "300.0 MiB / 1000 MiB"));
-    CHECK(contains(text, "[###-------]"));
+    CHECK(contains(text, "[####--------]"));
     CHECK(contains(text, "410.0 MiB live in 5 buffers, 2 processes tracked"));
     CHECK(contains(text, "gone"));
     CHECK(contains(text, "12 s ago, killed"));

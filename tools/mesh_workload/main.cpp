@@ -99,8 +99,12 @@ int run(int argc, char** argv) {
     CLI::App app{description};
     Options options;
     add_common_flags(app, "mesh_workload");
-    app.add_option("--step-ms", options.step_ms, "Pause after each step")->option_text("MS (default: 1000)");
-    app.add_option("--rounds", options.rounds, "How often to do all steps")->option_text("N (default: 1)");
+    app.add_option("--step-ms", options.step_ms, "Pause after each step")
+        ->option_text("MS (default: 1000)")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--rounds", options.rounds, "How often to do all steps")
+        ->option_text("N (default: 1)")
+        ->check(CLI::NonNegativeNumber);
     app.footer(footer);
     if (const auto exit_code = parse_command_line(app, argc, argv)) return *exit_code;
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shm/internal_call.hpp"
+
 namespace trackshm::malloc_hooks {
 
 alignas(std::max_align_t) constinit std::byte arena[arena_bytes];
@@ -29,25 +31,35 @@ void* allocate_from_arena(std::size_t size_bytes) noexcept {
 }
 
 template <class Function>
-void look_up(NextAllocator::Pointer<Function>& function, const char* name) noexcept {
-    if (void* const symbol = dlsym(RTLD_NEXT, name)) {
-        function.store(reinterpret_cast<Function*>(symbol), std::memory_order_relaxed);
-    }
+Function* look_up(const NextAllocator::Pointer<Function>& first, const char* name) noexcept {
+    void* const symbol = dlsym(RTLD_NEXT, name);
+    return symbol != nullptr ? reinterpret_cast<Function*>(symbol) : first.load(std::memory_order_relaxed);
 }
 
-// False if this is a call from within the look-up.
+// False if this is a call from within the look-up. The pointers change all at once, at its end: what is allocated
+// meanwhile comes from the arena alone.
 bool look_up_all() noexcept {
     if (looking_up) return false;
     looking_up = true;
-    look_up(next.malloc, "malloc");
-    look_up(next.calloc, "calloc");
-    look_up(next.realloc, "realloc");
-    look_up(next.free, "free");
-    look_up(next.posix_memalign, "posix_memalign");
-    look_up(next.aligned_alloc, "aligned_alloc");
-    look_up(next.memalign, "memalign");
-    look_up(next.valloc, "valloc");
-    look_up(next.pvalloc, "pvalloc");
+    const shm::InternalCall internal;
+    const auto malloc = look_up(next.malloc, "malloc");
+    const auto calloc = look_up(next.calloc, "calloc");
+    const auto realloc = look_up(next.realloc, "realloc");
+    const auto free = look_up(next.free, "free");
+    const auto posix_memalign = look_up(next.posix_memalign, "posix_memalign");
+    const auto aligned_alloc = look_up(next.aligned_alloc, "aligned_alloc");
+    const auto memalign = look_up(next.memalign, "memalign");
+    const auto valloc = look_up(next.valloc, "valloc");
+    const auto pvalloc = look_up(next.pvalloc, "pvalloc");
+    next.malloc.store(malloc, std::memory_order_relaxed);
+    next.calloc.store(calloc, std::memory_order_relaxed);
+    next.realloc.store(realloc, std::memory_order_relaxed);
+    next.free.store(free, std::memory_order_relaxed);
+    next.posix_memalign.store(posix_memalign, std::memory_order_relaxed);
+    next.aligned_alloc.store(aligned_alloc, std::memory_order_relaxed);
+    next.memalign.store(memalign, std::memory_order_relaxed);
+    next.valloc.store(valloc, std::memory_order_relaxed);
+    next.pvalloc.store(pvalloc, std::memory_order_relaxed);
     looking_up = false;
     return true;
 }

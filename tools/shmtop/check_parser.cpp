@@ -35,14 +35,14 @@ std::string lower(std::string_view text) {
 }
 
 // "", "k", "kib": powers of 1024; "kb": powers of 1000; "%". Nothing if it is none of these.
-std::optional<CheckNumber> suffix_factor(std::string_view suffix) {
-    if (suffix.empty() || suffix == "b") return 1;
-    if (suffix == "%") return 0.01L;
+std::optional<CheckNumber> with_suffix(CheckNumber value, std::string_view suffix) {
+    if (suffix.empty() || suffix == "b") return value;
+    if (suffix == "%") return value / 100;  // rounds as a ratio does; a factor of 0.01 would not
     const std::size_t power = std::string_view("kmgtpe").find(suffix.front());
     if (power == std::string_view::npos) return std::nullopt;
     const std::string_view rest = suffix.substr(1);
     if (!rest.empty() && rest != "ib" && rest != "b") return std::nullopt;
-    return std::pow(rest == "b" ? 1000.0L : 1024.0L, static_cast<CheckNumber>(power + 1));
+    return value * std::pow(rest == "b" ? 1000.0L : 1024.0L, static_cast<CheckNumber>(power + 1));
 }
 
 class Parser {
@@ -123,9 +123,9 @@ private:
     static CheckNumber number(const std::string& text) {
         CheckNumber value = 0;
         const auto result = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-        const auto factor = suffix_factor(lower(result.ptr));
-        if (result.ec != std::errc{} || !factor) throw CheckSyntaxError(fmt::format("'{}' is no number", text));
-        return value * *factor;
+        const auto scaled = with_suffix(value, lower(result.ptr));
+        if (result.ec != std::errc{} || !scaled) throw CheckSyntaxError(fmt::format("'{}' is no number", text));
+        return *scaled;
     }
 
     bool take(std::string_view word) {
