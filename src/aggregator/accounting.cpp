@@ -54,6 +54,7 @@ bool Accounting::allocate(TrackedProcess& process, const Event& event, std::uint
     memory.allocations += 1;
     memory.allocated_bytes += event.size;
     add_live(place, event.size);
+    if (event.held) doubt_peaks(place);
     return true;
 }
 
@@ -106,7 +107,9 @@ void Accounting::set_gauge(TrackedProcess& process, const Event& event) noexcept
     const std::uint32_t slot = ledger_.slot_for(event.device);
     if (slot == Ledger::none) return reject(process);
     ledger_.change_memory(slot, event.type).seen = 1;
-    change_gauge({process, slot, event.device, event.type}, event.size);
+    const Place place{process, slot, event.device, event.type};
+    change_gauge(place, event.size);
+    if (event.held) doubt_peaks(place);
 }
 
 void Accounting::describe(TrackedProcess& process, const Event& event) noexcept {
@@ -139,8 +142,13 @@ void Accounting::count_folded_pairs(TrackedProcess& process, const Event& event)
     memory.deallocations += event.id;
     memory.allocated_bytes += event.size;
     memory.deallocated_bytes += event.size;
-    ledger_.change_device(slot).peak_exact = 0;
-    process.table_header().flags &= ~std::uint32_t{shm::process_peak_exact};
+    doubt_peaks({process, slot, event.device, event.type});
+}
+
+// What was held back is applied later than it happened: from here on the peaks are lower bounds.
+void Accounting::doubt_peaks(const Place& place) noexcept {
+    ledger_.change_device(place.slot).peak_exact = 0;
+    place.process.table_header().flags &= ~std::uint32_t{shm::process_peak_exact};
 }
 
 // One device more than there is room for: loud, and the process is not exact from here on.

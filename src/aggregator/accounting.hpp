@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an event does to the figures: rules R1 to R4 and R11 of the contract, each change through the undo log.
+// What an event does to the figures: added, freed by id, replaced, closed, peaked. Each change goes through the undo log.
 //
 // Invariants, at every commit, for each (device, type):
 //     memory.live_bytes  = sum over processes of usage.live_bytes()
@@ -44,6 +44,7 @@ private:
     void describe(TrackedProcess& process, const shm::Event& event) noexcept;
     void count_folded_pairs(TrackedProcess& process, const shm::Event& event) noexcept;
     void reject(TrackedProcess& process) noexcept;
+    void doubt_peaks(const Place& place) noexcept;
 
     void add_live(const Place& place, std::uint64_t bytes) noexcept;
     void subtract_live(const Place& place, std::uint64_t bytes) noexcept;

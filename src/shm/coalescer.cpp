@@ -40,60 +40,62 @@ bool Coalescer::absorb(const Event& event) noexcept {
 
 Coalescer::Epoch& Coalescer::open_epoch() {
     const bool all_sealed = epochs_.empty() || (epochs_.size() == 1 && phase_ != Phase::seal) || epochs_.back().close;
-    if (all_sealed) {
-        retained_.clear();
-        retained_next_ = 0;
+    if (!all_sealed) return epochs_.back();
+    if (spare_.empty()) {
         epochs_.emplace_back();
+    } else {
+        epochs_.splice(epochs_.end(), spare_);
     }
     return epochs_.back();
 }
 
-bool Coalescer::absorb_for_id(const Event& event) {
-    if (ops_.capacity() == 0) {  // everything that can fail comes before anything changes
-        ops_.reserve(1024);
-        retained_.reserve(retained_ids);
+// Keeps one sent epoch for reuse, unless it grew large.
+void Coalescer::recycle_front() noexcept {
+    constexpr std::size_t small_map = 16 * 1024;
+    Epoch& sent = epochs_.front();
+    if (!spare_.empty() || sent.ids.bucket_count() > small_map) {
+        epochs_.pop_front();
+        return;
     }
-    Epoch& epoch = open_epoch();
-    const auto [at, inserted] = epoch.ids.try_emplace(event.id);
-    IdEvents& list = at->second;
-    if (list.length >= max_events_per_id) return false;
+    sent.ids.clear();
+    spare_.splice(spare_.end(), epochs_, epochs_.begin());
+}
 
-    if (event.kind == EventKind::allocation) {
-        if (!replace_live_allocation(list, event)) append(list, event);
-        return true;
+bool Coalescer::absorb_for_id(const Event& event) {
+    if (events_ >= fold_at_) fold_open_epoch();
+    IdEvents& list = open_epoch().ids.try_emplace(event.id).first->second;
+    if (list.length >= max_events_per_id) {
+        fold(list);
+        if (list.length >= max_events_per_id) return false;
     }
+    if (is_free(event.kind)) {
+        append_free(list, event);
+    } else if (!replace_live_allocation(list, event)) {
+        append(list, event);
+    }
+    return true;
+}
+
+void Coalescer::append_free(IdEvents& list, const Event& event) {
     if (list.last != none) {
         Event& last = ops_[list.last].event;
         if (last.kind == event.kind && key_of(last) == key_of(event) &&
             last.count < std::numeric_limits<std::uint32_t>::max() - event.count) {
             last.count += event.count;
-        } else {
-            append(list, event);
+            return;
         }
-    } else {
-        append(list, event);
     }
-    try {
-        retain_or_fold(event.id, list);
-    } catch (...) {  // no memory to fold with: the event is kept word for word, which is always right
-    }
-    return true;
+    append(list, event);
 }
 
-// An allocation of an entry that the list leaves live frees it first (rule R4). With no free in between, the two
-// allocations fold into the second, whatever the table holds.
+// An allocation of an entry that the list leaves live frees it first. With no free in between, the two allocations fold
+// into the second, whatever the table holds.
 bool Coalescer::replace_live_allocation(IdEvents& list, const Event& event) {
-    std::uint32_t found = none;
-    std::uint32_t before_found = none;
-    std::uint32_t previous = none;
-    for (std::uint32_t i = list.first; i != none; previous = i, i = ops_[i].next) {
-        const Event& earlier = ops_[i].event;
-        if (is_free(earlier.kind)) {
-            found = none;
-        } else if (key_of(earlier) == key_of(event)) {
-            found = i;
-            before_found = previous;
-        }
+    std::uint32_t previous = list.last_free;
+    std::uint32_t found = previous == none ? list.first : ops_[previous].next;
+    while (found != none && key_of(ops_[found].event) != key_of(event)) {
+        previous = found;
+        found = ops_[found].next;
     }
     if (found == none) return false;
 
@@ -102,7 +104,7 @@ bool Coalescer::replace_live_allocation(IdEvents& list, const Event& event) {
     coalesced_ += 1;
     ops_[found].event = event;
     if (found != list.last) {  // it is now the youngest: move it to the end
-        (before_found == none ? list.first : ops_[before_found].next) = ops_[found].next;
+        (previous == none ? list.first : ops_[previous].next) = ops_[found].next;
         ops_[list.last].next = found;
         ops_[found].next = none;
         list.last = found;
@@ -180,6 +182,7 @@ void Coalescer::append(IdEvents& list, const Event& event) {
     const std::uint32_t index = new_op(event);
     (list.last == none ? list.first : ops_[list.last].next) = index;
     list.last = index;
+    if (is_free(event.kind)) list.last_free = index;
     ++list.length;
     ++events_;
 }
@@ -188,6 +191,7 @@ void Coalescer::pop_front(IdEvents& list) noexcept {
     const std::uint32_t index = list.first;
     list.first = ops_[index].next;
     if (list.first == none) list.last = none;
+    if (list.last_free == index) list.last_free = none;
     --list.length;
     --events_;
     ops_[index].next = free_op_;
@@ -205,6 +209,7 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
     queue_.clear();
     matched_.assign(list.length, 0);
     std::vector<std::uint32_t, MappedAllocator<std::uint32_t>>& queue = queue_;
+    std::uint64_t ambiguous_frees = 0;
     std::uint32_t position = 0;
     for (std::uint32_t i = list.first; i != none; i = ops_[i].next, ++position) {
         const Event& event = ops_[i].event;
@@ -220,60 +225,57 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
                 const auto oldest = std::find_if(queue.begin(), queue.end(),
                                                  [&](std::uint32_t op) { return hits(event, ops_[op].event); });
                 if (oldest == queue.end()) break;
-                if (event.kind == EventKind::free_by_id && queue.size() > 1) ++effect.ambiguous_frees;
+                if (event.kind == EventKind::free_by_id && queue.size() > 1) ++ambiguous_frees;
                 queue.erase(oldest);
                 ++matched_[position];
             }
         }
-        if (queue.empty()) effect.balanced_length = position + 1;
+        if (queue.empty()) {
+            effect.balanced_length = position + 1;
+            effect.ambiguous_frees = ambiguous_frees;
+        }
     }
-    effect.live = static_cast<std::uint32_t>(queue.size());
     return effect;
 }
 
-void Coalescer::retain_or_fold(std::uint64_t id, IdEvents& list) {
-    if (ops_[list.first].event.kind != EventKind::allocation && list.length == 1) return;  // frees of sent buffers
-    if (local_effect(list).live != 0) return;
-    if (list.length > verbatim_events) {
-        fold(list);
-    } else if (!list.retained) {
-        list.retained = true;
-        if (retained_.size() < retained_ids) {
-            retained_.push_back(id);
-            return;
+// Walks over every id, so it is done ever more rarely as what must stay grows.
+void Coalescer::fold_open_epoch() {
+    auto& ids = open_epoch().ids;
+    for (auto at = ids.begin(); at != ids.end();) {
+        fold(at->second);
+        if (at->second.length == 0) {
+            ids.erase(at++);
+        } else {
+            ++at;
         }
-        const std::uint64_t evicted = std::exchange(retained_[retained_next_], id);
-        retained_next_ = (retained_next_ + 1) % retained_ids;
-        auto& ids = epochs_.back().ids;
-        const auto at = ids.find(evicted);
-        if (at == ids.end()) return;
-        at->second.retained = false;
-        if (local_effect(at->second).live == 0) fold(at->second);
-        if (at->second.length == 0) ids.erase(at);
     }
+    const std::uint64_t step = limit_ / verbatim_share / 4;
+    fold_at_ = std::max(limit_ / verbatim_share, events_ + std::max(step, (limit_ - std::min(limit_, events_)) / 4));
 }
 
-// Takes everything out of a balanced list but the frees that reach further than the list. A free of all entries may do
-// that even if it found some in the list, so the first of them stays, as one that no longer counts as a report.
+// Takes out of a list what came and went again, but for frees that reach further than the list. A free of all entries
+// may do that even if it found some in the list, so the first of them stays, as one that no longer counts as a report.
 void Coalescer::fold(IdEvents& list) {
     const LocalEffect effect = local_effect(list);
     folded_.ambiguous_frees += effect.ambiguous_frees;
     IdEvents rest;
-    rest.retained = list.retained;
     const std::uint32_t length = list.length;
     bool table_cleared = false;
     for (std::uint32_t position = 0; position < length; ++position) {
         Event event = ops_[list.first].event;
-        const bool frees_all = event.kind == EventKind::free_all || event.kind == EventKind::folded_free_all;
+        pop_front(list);
+        if (position >= effect.balanced_length) {
+            append(rest, event);
+            continue;
+        }
         if (event.kind == EventKind::allocation) {
             count_pair(event);
             coalesced_ += 1;
-            pop_front(list);
             continue;
         }
+        const bool frees_all = event.kind == EventKind::free_all || event.kind == EventKind::folded_free_all;
         coalesced_ += matched_[position];
         event.count -= matched_[position];
-        pop_front(list);
         if (matched_[position] > 0 && frees_all && !table_cleared) {
             Event quiet = event;
             quiet.kind = EventKind::folded_free_all;

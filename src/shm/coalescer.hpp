@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a process still has to say while its ring is full: the net effect of its events, bounded by its live set.
+// What a process still has to say while its ring is full, in memory bounded by its live set.
 //
-// Events are kept per buffer id, in order. An id whose allocations were all freed again is *balanced*; a balanced id is
-// folded: its events leave only their counts behind. A free that matches no allocation in here concerns a buffer whose
-// allocation was sent before; it is kept.
+// Events are kept per buffer id, in order, and sent on word for word when there is room: exact whatever they are. Only
+// past `verbatim_share` of the limit are they *folded*: of every id, what came and went again leaves its counts behind.
+// A free that matches no allocation in here concerns a buffer whose allocation was sent before; it always stays.
 //
-// The coalescer cannot see the aggregator's table. Folding assumes that an id allocated in here was not live already,
-// which only a missed free earlier in the program can break. To be exact even then as far as memory allows, the newest
-// `retained_ids` balanced ids keep their events word for word.
+// The coalescer cannot see the aggregator's table. Folding assumes that an id allocated in here was not live already. A
+// missed free earlier in the program, or an id live on several devices of which some were sent, breaks that: then the
+// counts of unknown, ambiguous and implicit frees may differ, and a stale entry stays until its id is used again.
 //
 // Events are collected in *epochs*. A flush seals the open epoch and sends it while a new one fills; closing a device
 // also ends an epoch, since it touches every id. Within an epoch the frees go first, then what was transient, then what
@@ -32,9 +32,8 @@ namespace trackshm::shm {
 class Coalescer {
 public:
     static constexpr std::uint64_t default_limit = std::uint64_t{1} << 20;  // events held
-    static constexpr std::size_t retained_ids = 4096;
-
-    explicit Coalescer(std::uint64_t limit = default_limit) noexcept : limit_(limit) {}
+    explicit Coalescer(std::uint64_t limit = default_limit) noexcept
+        : limit_(limit), fold_at_(limit / verbatim_share) {}
 
     // Takes the event over. False, and nothing changed, if the limit is reached or memory has run out.
     bool absorb(const Event& event) noexcept;
@@ -51,9 +50,8 @@ public:
 
 private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
-    static constexpr std::uint32_t verbatim_events = 32;  // a balanced id with more is folded at once
     static constexpr std::uint32_t max_events_per_id = 8192;
-    static constexpr std::uint64_t verbatim_share = 8;  // closed devices are folded from this part of the limit on
+    static constexpr std::uint64_t verbatim_share = 4;  // nothing is folded up to this part of the limit
 
     struct Op {
         Event event;
@@ -62,8 +60,8 @@ private:
     struct IdEvents {  // a list in ops_
         std::uint32_t first = none;
         std::uint32_t last = none;
+        std::uint32_t last_free = none;
         std::uint32_t length = 0;
-        bool retained = false;
     };
     template <class Key, class Value>
     using Map = boost::unordered_flat_map<Key, Value, std::hash<Key>, std::equal_to<Key>,
@@ -97,16 +95,17 @@ private:
     void append(IdEvents& list, const Event& event);
     void pop_front(IdEvents& list) noexcept;
     bool replace_live_allocation(IdEvents& list, const Event& event);
-    void retain_or_fold(std::uint64_t id, IdEvents& list);
+    void append_free(IdEvents& list, const Event& event);
+    void fold_open_epoch();
     void fold(IdEvents& list);
+    void recycle_front() noexcept;
     void count_pair(const Event& allocation);
 
-    // What a list does to an empty table: `live` its allocations not freed in it, `matched` per event how many reports
-    // of it concern allocations of the list, `balanced_length` the longest prefix after which nothing is live.
+    // What a list does to an empty table. Afterwards matched_ holds, per event of it, how many of its reports concern
+    // allocations of the list.
     struct LocalEffect {
-        std::uint32_t live = 0;
-        std::uint32_t balanced_length = 0;
-        std::uint64_t ambiguous_frees = 0;
+        std::uint32_t balanced_length = 0;    // the longest prefix after which nothing of the list is live
+        std::uint64_t ambiguous_frees = 0;    // within that prefix
     };
     LocalEffect local_effect(const IdEvents& list);
 
@@ -124,8 +123,8 @@ private:
     std::vector<Op, MappedAllocator<Op>> ops_;
     std::uint32_t free_op_ = none;
     std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
-    std::vector<std::uint64_t, MappedAllocator<std::uint64_t>> retained_;  // a ring of ids of the open epoch
-    std::size_t retained_next_ = 0;
+    std::list<Epoch, MappedAllocator<Epoch>> spare_;   // at most one, empty: entering this state must not cost system calls
+    std::uint64_t fold_at_;                            // events held at which the open epoch is folded again
     std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> queue_;     // scratch of local_effect
     std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;   // scratch of local_effect
     Folded folded_;
@@ -139,7 +138,7 @@ bool Coalescer::flush(Push&& push) noexcept {
     try {
         while (!epochs_.empty()) {
             if (!send_epoch(push)) return false;
-            epochs_.pop_front();
+            recycle_front();
             phase_ = Phase::seal;
         }
         return send_folded(push);
@@ -152,8 +151,6 @@ template <class Push>
 bool Coalescer::send_epoch(Push& push) {
     Epoch& epoch = epochs_.front();
     if (phase_ == Phase::seal) {
-        if (epochs_.size() == 1) retained_.clear();  // it refers to the epoch that is open no longer
-        retained_next_ = 0;
         next_id_ = epoch.ids.begin();
         phase_ = Phase::frees;
     }

@@ -49,8 +49,9 @@ struct Event {
     std::uint32_t count = 1;  // frees and failures: how many reports this event stands for; names: an offset
     std::uint64_t id = 0;
     std::uint64_t size = 0;
+    bool held = false;  // it waited in the coalescer: applied in its order, but not at its time
 
-    // Reports of the program this event stands for. Equation R12 counts these.
+    // Reports of the program this event stands for: what reported = applied + pending + coalesced + dropped counts.
     constexpr std::uint64_t reports() const noexcept {
         if (is_synthetic(kind)) return 0;
         if (kind == EventKind::describe_device) return count == 0 ? 1 : 0;  // one report, several chunks
@@ -58,9 +59,21 @@ struct Event {
     }
 };
 
+// The slot's fourth word: kind in bits 0..7, type 8..14, held 15, device 16..31, count 32..63.
+inline constexpr std::uint64_t pack_what(EventKind kind, std::uint8_t type, std::uint16_t device,
+                                         std::uint32_t count = 1, bool held = false) noexcept {
+    return std::uint64_t{static_cast<std::uint8_t>(kind)} | std::uint64_t{type} << 8 | std::uint64_t{held} << 15 |
+           std::uint64_t{device} << 16 | std::uint64_t{count} << 32;
+}
+
 inline constexpr std::uint64_t pack_what(const Event& event) noexcept {
-    return static_cast<std::uint64_t>(event.kind) | static_cast<std::uint64_t>(event.type) << 8 |
-           static_cast<std::uint64_t>(event.device) << 16 | static_cast<std::uint64_t>(event.count) << 32;
+    return pack_what(event.kind, event.type, event.device, event.count, event.held);
+}
+
+inline constexpr Event make_event(std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
+    return {static_cast<EventKind>(what & 0xff), static_cast<std::uint8_t>(what >> 8 & 0x7f),
+            static_cast<std::uint16_t>(what >> 16), static_cast<std::uint32_t>(what >> 32), id, size,
+            (what >> 15 & 1) != 0};
 }
 
 // Two slots per cache line. The words are atomics only so that a concurrent scribbler is not undefined behaviour;
@@ -69,23 +82,22 @@ struct Slot {
     std::atomic<std::uint64_t> ticket;
     std::atomic<std::uint64_t> id;
     std::atomic<std::uint64_t> size;
-    std::atomic<std::uint64_t> what;  // kind, type, device, count: see pack_what
+    std::atomic<std::uint64_t> what;  // see pack_what
 };
 static_assert(sizeof(Slot) == 32, "two slots per 64-byte line; the ABI of every ring");
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would not work across processes");
 
-inline void store_slot(Slot& slot, std::uint64_t ticket, const Event& event) noexcept {
+inline void store_slot(Slot& slot, std::uint64_t ticket, std::uint64_t what, std::uint64_t id,
+                       std::uint64_t size) noexcept {
     slot.ticket.store(ticket, std::memory_order_relaxed);
-    slot.id.store(event.id, std::memory_order_relaxed);
-    slot.size.store(event.size, std::memory_order_relaxed);
-    slot.what.store(pack_what(event), std::memory_order_relaxed);
+    slot.id.store(id, std::memory_order_relaxed);
+    slot.size.store(size, std::memory_order_relaxed);
+    slot.what.store(what, std::memory_order_relaxed);
 }
 
 inline Event load_event(const Slot& slot) noexcept {
-    const std::uint64_t what = slot.what.load(std::memory_order_relaxed);
-    return {static_cast<EventKind>(what & 0xff), static_cast<std::uint8_t>(what >> 8),
-            static_cast<std::uint16_t>(what >> 16), static_cast<std::uint32_t>(what >> 32),
-            slot.id.load(std::memory_order_relaxed), slot.size.load(std::memory_order_relaxed)};
+    return make_event(slot.what.load(std::memory_order_relaxed), slot.id.load(std::memory_order_relaxed),
+                      slot.size.load(std::memory_order_relaxed));
 }
 
 // Whether an event copied out of shared memory may be applied. The device is a 16-bit field and so always in range.

@@ -12,13 +12,13 @@
 namespace trackshm::shm {
 namespace {
 
-[[gnu::noinline, gnu::cold]] void report_slowly(const Event& event) noexcept {
+[[gnu::noinline, gnu::cold]] void report_slowly(std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
     // Called back by something we called, a malloc hook of the program's own: no event of the program, and its mutex is
     // taken.
     if (trackshm_internal_calls != 0) return;
     const KeepErrno keep;
     const InternalCall internal;
-    Producer::instance().report_slowly(event);
+    Producer::instance().report_slowly(make_event(what, id, size));
 }
 
 [[gnu::noinline, gnu::cold]] void reject() noexcept {
@@ -36,9 +36,9 @@ inline bool in_range(std::uint32_t device, std::uint64_t size, std::uint8_t type
     const Mode mode = gate.mode.load(std::memory_order_acquire);  // release: Producer::flush, Producer::start
     if (mode == Mode::off) return;
     if (!in_range(device, size, type)) [[unlikely]] return reject();
-    const Event event{kind, type, static_cast<std::uint16_t>(device), 1, id, size};
-    if (mode == Mode::active && this_thread.lane.push(*tickets, event)) [[likely]] return;
-    report_slowly(event);
+    const std::uint64_t what = pack_what(kind, type, static_cast<std::uint16_t>(device));
+    if (mode == Mode::active && this_thread.lane.push(*tickets, what, id, size)) [[likely]] return;
+    report_slowly(what, id, size);
 }
 
 __attribute__((destructor)) void at_exit() {

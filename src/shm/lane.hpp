@@ -25,15 +25,18 @@ struct ProducerLane {
     std::uint64_t capacity = 0;     // a power of two
 
     // Cost: one fetch_add, five plain stores. False if the lane looks full; then nothing was written, no ticket taken.
-    bool push(std::atomic<std::uint64_t>& tickets, const Event& event) noexcept {
+    bool push(std::atomic<std::uint64_t>& tickets, std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
         if (write_position == write_limit) [[unlikely]] return false;
         // acq_rel: the drain's argument of order stands on it, see aggregator/process.hpp.
         const std::uint64_t ticket = tickets.fetch_add(1, std::memory_order_acq_rel);
-        store_slot(slots[write_position & (capacity - 1)], ticket, event);
+        store_slot(slots[write_position & (capacity - 1)], ticket, what, id, size);
         ++write_position;
         header->write_position.store(write_position, std::memory_order_release);  // acquired by the drain
         prefetch_for_write(&slots[(write_position + prefetch_slots) & (capacity - 1)]);
         return true;
+    }
+    bool push(std::atomic<std::uint64_t>& tickets, const Event& event) noexcept {
+        return push(tickets, pack_what(event), event.id, event.size);
     }
 
     // Looks at how far the aggregator has come. True if there is room. A position that makes no sense counts as full:

@@ -39,6 +39,11 @@ constinit std::atomic<bool> handlers_installed{false};
 
 bool is_one(const char* value) noexcept { return value != nullptr && std::strcmp(value, "1") == 0; }
 
+Event held(Event event) noexcept {
+    event.held = true;
+    return event;
+}
+
 // Gives pages storage and maps them. An error, never SIGBUS, where the file system is full.
 bool populate(std::byte* address, std::uint64_t bytes) noexcept {
     return madvise(address, bytes, populate_write) == 0;
@@ -256,10 +261,8 @@ void Producer::report_slowly(const Event& event) noexcept {
 
 void Producer::report_under_mutex(const Event& event) noexcept {
     if (gate.mode.load(std::memory_order_relaxed) == Mode::active) {
-        const bool shares_lane = this_thread.lane.slots == nullptr || event.kind == EventKind::describe_device;
-        if (shares_lane && push_shared(event, event.reports())) return;
-        // The mode may have gone to coalescing and back while this thread waited for the mutex.
-        if (!shares_lane && this_thread.lane.refresh() && this_thread.lane.push(*tickets, event)) return;
+        // Tickets order events whichever lane they take: lane 0 also is what a full lane spills into.
+        if (push_shared(event, event.reports())) return;
         if (!settings_.drop_on_overflow) enter_coalescing();
     }
     if (settings_.drop_on_overflow) {
@@ -316,9 +319,9 @@ void Producer::absorb(const Event& event) noexcept {
         header()->absorbed.fetch_add(event.reports(), std::memory_order_relaxed);
         publish_coalescer();
     }
-    if (!flusher_running_) start_flusher();
     shared_lane_.refresh();
-    if (shared_lane_.room() >= shared_lane_.capacity / 2) flush(slots_per_report);
+    const bool flushed = shared_lane_.room() >= shared_lane_.capacity / 2 && flush(slots_per_report);
+    if (!flushed && !flusher_running_) start_flusher();
 }
 
 void Producer::publish_coalescer() noexcept {
@@ -330,7 +333,7 @@ bool Producer::flush(std::uint64_t max_slots) noexcept {
     const bool done = coalescer_.flush([&](const Event& event) {
         if (max_slots == 0) return false;
         --max_slots;
-        return push_shared(event, 0);
+        return push_shared(held(event), 0);
     });
     if (!done) return false;
     header()->coalescing.store(0, std::memory_order_relaxed);
@@ -420,7 +423,8 @@ void Producer::write_estate() noexcept {
     const bool all_sent = coalescer_.flush([&](const Event& event) {
         if (count == capacity) return false;
         h->extra_slots.fetch_add(1, std::memory_order_relaxed);
-        store_slot(slots[count++], tickets->fetch_add(1, std::memory_order_acq_rel), event);
+        const std::uint64_t ticket = tickets->fetch_add(1, std::memory_order_acq_rel);
+        store_slot(slots[count++], ticket, pack_what(held(event)), event.id, event.size);
         return true;
     });
     munmap(mapped, bytes);

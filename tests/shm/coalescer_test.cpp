@@ -144,6 +144,8 @@ private:
 
 // One program's events, directly and by way of a coalescer that is flushed now and then, and not always to its end.
 struct Experiment {
+    explicit Experiment(std::uint64_t limit = Coalescer::default_limit) : coalescer(limit) {}
+
     Effects direct;
     Effects coalesced;
     Coalescer coalescer;
@@ -180,7 +182,7 @@ std::uint64_t fresh_seed() { return std::random_device()(); }
 }  // namespace
 
 TEST_CASE("an allocation and its free cancel out and still count in the totals") {
-    const auto experiment = std::make_unique<Experiment>();
+    const auto experiment = std::make_unique<Experiment>(40000);
     for (std::uint64_t id = 0; id < 100000; ++id) {
         experiment->report(event_of(EventKind::allocation, 0, 0, id, 64));
         experiment->report(event_of(EventKind::free_by_id, 0, 0, id));
@@ -201,7 +203,7 @@ TEST_CASE("a free of a buffer that was sent before stays a free") {
 }
 
 TEST_CASE("a free on all devices reaches those whose allocation was sent before, however much is folded after it") {
-    const auto experiment = std::make_unique<Experiment>();
+    const auto experiment = std::make_unique<Experiment>(20000);
     experiment->report(event_of(EventKind::allocation, 0, 0, 7, 64));
     experiment->flush(~std::uint64_t{0});
     experiment->report(event_of(EventKind::allocation, 1, 0, 7, 64));
@@ -225,7 +227,7 @@ TEST_CASE("a program that frees what it allocates is coalesced exactly, however 
     const std::uint64_t seed = fresh_seed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
-    const auto experiment = std::make_unique<Experiment>();
+    const auto experiment = std::make_unique<Experiment>(60000);
     std::deque<std::uint64_t> live;
     std::uint64_t next_id = 0;
     for (int i = 0; i < 200000; ++i) {

@@ -30,7 +30,7 @@ TEST_CASE("the frame shows devices, processes and leaks in human units") {
 TEST_CASE("no line of the frame is wider than asked for") {
     stats::Snapshot snapshot = sample_snapshot();
     snapshot.devices[0].name = std::string(63, 'n');
-    for (std::uint32_t device = 0; device < 20; ++device) add_usage(snapshot.processes[0], 2 * device, dram, 5 * MiB, 1);
+    for (std::uint32_t device = 0; device < 40; device += 2) add_usage(snapshot.processes[0], device, dram, 5 * MiB, 1);
     for (const std::size_t columns : {20U, 40U, 80U, 100U, 200U}) {
         for (const FrameLine& line : make_frame(snapshot, {.columns = columns})) {
             CAPTURE(columns, line.text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A device-address allocator: hands out page-aligned address ranges of one memory, first fit. It holds no memory itself.
+// A device-address allocator: hands out page-aligned address ranges of one memory, first fit. It holds no memory
+// itself.
 #pragma once
 
 #include <cstdint>

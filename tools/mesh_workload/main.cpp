@@ -101,10 +101,10 @@ int run(int argc, char** argv) {
     add_common_flags(app, "mesh_workload");
     app.add_option("--step-ms", options.step_ms, "Pause after each step")
         ->option_text("MS (default: 1000)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0, 2'000'000'000));
     app.add_option("--rounds", options.rounds, "How often to do all steps")
         ->option_text("N (default: 1)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0, 2'000'000'000));
     app.footer(footer);
     if (const auto exit_code = parse_command_line(app, argc, argv)) return *exit_code;
 

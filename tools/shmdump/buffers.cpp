@@ -24,7 +24,8 @@ BufferListing list_buffers(const Inventory& inventory, const NumberList& pids) {
         if (segment.state == SegmentState::unreadable) ++listing.unreadable;
         if (segment.state == SegmentState::foreign_layout) ++listing.foreign_layout;
         TableScan scan = scan_table(segment.file);
-        if (scan.readable && pids.passes(static_cast<std::uint32_t>(scan.pid))) listing.tables.push_back(std::move(scan));
+        const bool is_wanted = pids.passes(static_cast<std::uint32_t>(scan.pid));
+        if (scan.readable && is_wanted) listing.tables.push_back(std::move(scan));
     }
     std::stable_sort(listing.tables.begin(), listing.tables.end(),
                      [](const auto& a, const auto& b) { return a.pid < b.pid; });

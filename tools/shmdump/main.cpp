@@ -107,7 +107,7 @@ int run(int argc, char** argv) {
     app.fallthrough();
 
     const CLI::App* buffers = [&] {
-        CLI::App* command = app.add_subcommand("buffers", "List the live buffers: process, device, memory, id, size, age");
+        CLI::App* command = app.add_subcommand("buffers", "List the live buffers: process, device, memory, id, ..");
         command->add_option("-p,--pid", options.pids, "Only these processes, as 12,20-25; may be repeated")
             ->option_text("LIST")
             ->expected(1)

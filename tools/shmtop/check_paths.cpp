@@ -19,7 +19,8 @@ struct Field {
 };
 
 template <class Subject, std::size_t count>
-auto find_field(const std::array<Field<Subject>, count>& fields, std::string_view name) -> decltype(Field<Subject>::value) {
+auto find_field(const std::array<Field<Subject>, count>& fields, std::string_view name)
+    -> decltype(Field<Subject>::value) {
     for (const auto& field : fields) {
         if (field.name == name) return field.value;
     }
@@ -85,7 +86,8 @@ constexpr std::array<Field<Snapshot>, 16> snapshot_fields = {{
     {"live_bytes", [](const Snapshot& s) { return sum_of(s.devices, [](auto& row) { return row.live_bytes(); }); }},
     {"live_buffers", [](const Snapshot& s) { return sum_of(s.devices, [](auto& row) { return row.live_buffers(); }); }},
     {"leaked_bytes", [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_bytes; }); }},
-    {"leaked_buffers", [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_buffers; }); }},
+    {"leaked_buffers",
+     [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_buffers; }); }},
     {"processes", [](const Snapshot& s) { return known(s.processes.size()); }},
     {"exact", [](const Snapshot& s) { return known(s.exact); }},
     {"reported", [](const Snapshot& s) { return known(s.events.reported); }},

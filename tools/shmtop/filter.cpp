@@ -29,9 +29,10 @@ bool add_all(NumberList& list, const std::vector<std::string>& texts, std::uint6
 
 // Adds one item of a LIST of types: a name, a number or a range of numbers.
 bool add_type(NumberList& types, std::string_view item, std::string& problem) {
-    if (const auto type = stats::parse_type(item)) return types.add(std::to_string(*type), shm::type_count - 1, problem);
+    constexpr std::uint64_t last = shm::type_count - 1;
+    if (const auto type = stats::parse_type(item)) return types.add(std::to_string(*type), last, problem);
     const bool is_name = item.empty() || item.find_first_not_of("0123456789-") != std::string_view::npos;
-    if (!is_name) return types.add(item, shm::type_count - 1, problem);
+    if (!is_name) return types.add(item, last, problem);
     problem = fmt::format("'{}' is no memory; they are", item);
     for (std::uint8_t type = 0; type < 8; ++type) problem += fmt::format(" {},", stats::type_name(type));
     problem += " TYPE_8 to TYPE_15, or 0 to 15";

@@ -70,7 +70,7 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
         ->option_text("KEY (default: live)");
     app.add_option("--top", options.filter.top, "Only the first N processes in that order")
         ->option_text("N")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0, 2'000'000'000));
     app.add_option("-r,--refresh", options.refresh_ms, "Time between frames")
         ->option_text("MS (default: 1000)")
         ->check(CLI::Range(10, 86'400'000));
@@ -78,7 +78,7 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
     app.add_option("-n,--iterations", options.iterations,
                    "Frames until it ends, 0: never. Default: 1, but endless for -b on a terminal")
         ->option_text("N")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0, 2'000'000'000));
     app.add_flag("-1,--once", raw.once, "One frame of plain text, or of --json or --csv");
     app.add_flag("--json", raw.json, "One JSON document per frame, each on a line");
     app.add_flag("--csv", raw.csv, "One row per device and memory, below a header row");

@@ -32,8 +32,8 @@ std::string clock_text(std::uint64_t time_unix_ns) {
 FrameLine title_line(const stats::Snapshot& snapshot) {
     std::string aggregator = fmt::format("aggregator {}", snapshot.aggregator_pid);
     if (snapshot.start_count > 1) aggregator += fmt::format(" (start {})", snapshot.start_count);
-    return {fmt::format("trackshm {}   {}   {}   {}", snapshot.name_space, clock_text(snapshot.time_unix_ns), aggregator,
-                        snapshot.exact ? "exact" : "NOT EXACT: some events were lost"),
+    return {fmt::format("trackshm {}   {}   {}   {}", snapshot.name_space, clock_text(snapshot.time_unix_ns),
+                        aggregator, snapshot.exact ? "exact" : "NOT EXACT: some events were lost"),
             snapshot.exact ? Tone::title : Tone::warning};
 }
 
@@ -74,8 +74,8 @@ std::optional<FrameLine> irregular_line(const stats::Snapshot& snapshot) {
     const stats::Events& events = snapshot.events;
     std::string text;
     for (const auto& [name, value] :
-         {Counter{"pending", events.pending}, Counter{"coalesced", events.coalesced}, Counter{"dropped", events.dropped},
-          Counter{"unknown frees", events.unknown_frees}, Counter{"ambiguous frees", events.ambiguous_frees},
+         {Counter{"pending", events.pending}, Counter{"coalesced", events.coalesced},
+          Counter{"dropped", events.dropped}, Counter{"unknown frees", events.unknown_frees}, Counter{"ambiguous frees", events.ambiguous_frees},
           Counter{"implicit frees", events.implicit_frees}, Counter{"rejected", events.rejected},
           Counter{"quarantined processes", snapshot.quarantined_processes}}) {
         if (value != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
@@ -108,10 +108,10 @@ DeviceColumns device_columns(const stats::Snapshot& snapshot, const FrameOptions
             columns.type = std::max(columns.type, stats::type_name(memory.type).size());
         }
     }
-    const std::size_t flexible =
-        options.columns > device_fixed_columns + columns.type ? options.columns - device_fixed_columns - columns.type : 0;
-    columns.name = std::min(columns.name, std::max<std::size_t>(flexible > columns.bar ? flexible - columns.bar : 0, 4));
-    columns.bar = std::clamp<std::size_t>(flexible > columns.name ? flexible - columns.name : 0, 6, 30);
+    const auto minus = [](std::size_t a, std::size_t b) { return a > b ? a - b : 0; };
+    const std::size_t flexible = minus(options.columns, device_fixed_columns + columns.type);
+    columns.name = std::min(columns.name, std::max<std::size_t>(minus(flexible, columns.bar), 4));
+    columns.bar = std::clamp<std::size_t>(minus(flexible, columns.name), 6, 30);
     return columns;
 }
 
