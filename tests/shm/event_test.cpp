@@ -8,7 +8,7 @@ namespace trackshm::shm {
 TEST_CASE("an event comes out of a slot as it went in") {
     Slot slot{};
     const Event event{EventKind::free_exact, 15, 65535, 0xfffffffe, 0xffffffffffffffff, max_size_bytes};
-    store_slot(slot, 77, event);
+    store_slot(slot, 77, pack_what(event), event.id, event.size);
     const Event loaded = load_event(slot);
     CHECK(loaded.kind == event.kind);
     CHECK(loaded.type == event.type);
