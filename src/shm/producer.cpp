@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/producer.hpp"
 
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -321,7 +320,7 @@ void Producer::absorb(const Event& event) noexcept {
     }
     shared_lane_.refresh();
     const bool flushed = shared_lane_.room() >= shared_lane_.capacity / 2 && flush(slots_per_report);
-    if (!flushed && !flusher_running_) start_flusher();
+    if (!flushed) flusher_.ensure_running([](void* producer) { return flusher_main(producer); }, this);
 }
 
 void Producer::publish_coalescer() noexcept {
@@ -339,23 +338,6 @@ bool Producer::flush(std::uint64_t max_slots) noexcept {
     header()->coalescing.store(0, std::memory_order_relaxed);
     gate.mode.store(Mode::active, std::memory_order_release);  // acquired by the hooks
     return true;
-}
-
-// A process that goes quiet while events wait in the coalescer needs somebody to send them: a thread that lives only as
-// long as this state, takes no signals and allocates nothing.
-void Producer::start_flusher() noexcept {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, 256 * 1024);
-    pthread_t thread;
-    flusher_running_ = pthread_create(&thread, &attributes, [](void* p) { return flusher_main(p); }, this) == 0;
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void* Producer::flusher_main(void* producer) noexcept {
@@ -380,7 +362,7 @@ bool Producer::flush_or_rest(std::uint64_t& rest_ns) noexcept {
             return true;
         }
     }
-    flusher_running_ = false;
+    flusher_.note_end();
     return false;
 }
 

@@ -24,6 +24,7 @@
 #include <string>
 
 #include "shm/coalescer.hpp"
+#include "shm/flusher.hpp"
 #include "shm/lane.hpp"
 #include "shm/process_abi.hpp"
 #include "shm/segment.hpp"
@@ -101,7 +102,6 @@ private:
     void enter_coalescing() noexcept;
     bool flush(std::uint64_t max_slots) noexcept;
     void publish_coalescer() noexcept;
-    void start_flusher() noexcept;
     static void* flusher_main(void* producer) noexcept;
     bool flush_or_rest(std::uint64_t& rest_ns) noexcept;
     void write_estate() noexcept;
@@ -122,7 +122,7 @@ private:
     Segment segment_;
     ProducerLane shared_lane_;
     Coalescer coalescer_;
-    bool flusher_running_ = false;
+    Flusher flusher_;
 };
 
 }  // namespace trackshm::shm
