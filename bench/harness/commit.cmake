@@ -1,5 +1,6 @@
 # Writes OUTPUT, a header that names the commit of SOURCE_DIR; leaves it alone when nothing changed, so that a build
 # without news compiles nothing.
+cmake_minimum_required(VERSION 3.25)
 set(commit "unknown")
 find_program(GIT git)
 if(GIT)

@@ -115,6 +115,12 @@ bool Table::is_dead(const Cell& cell) const noexcept {
     return false;
 }
 
+void Table::prefetch(std::uint64_t id) noexcept {
+    const std::uint64_t h = hash(id);
+    const Area& area = area_of(h);
+    shm::prefetch_for_write(&area.cells[home_of(h, area)]);
+}
+
 // --- changes --------------------------------------------------------------------------------------------------------
 
 void Table::write(Area& area, std::uint64_t index, const Cell& cell) noexcept {

@@ -36,6 +36,9 @@ public:
     // own. False if there is no memory to grow into.
     bool make_room(std::uint64_t count) noexcept;
 
+    // Brings the cells an id may be in towards the cache; changes nothing.
+    void prefetch(std::uint64_t id) noexcept;
+
     // Within a batch. Each change goes through the undo log.
 
     struct Inserted {

@@ -249,8 +249,10 @@ void Coalescer::fold_open_epoch() {
             ++at;
         }
     }
-    const std::uint64_t step = limit_ / verbatim_share / 4;
-    fold_at_ = std::max(limit_ / verbatim_share, events_ + std::max(step, (limit_ - std::min(limit_, events_)) / 4));
+    // When what stayed has doubled; nearer to the limit sooner, so that it is not reached with events left to fold.
+    const std::uint64_t verbatim = limit_ / verbatim_share;
+    const std::uint64_t room = limit_ - std::min(limit_, events_);
+    fold_at_ = std::max(verbatim, events_ + std::max(verbatim / 4, std::min(events_, room / 4)));
 }
 
 // Takes out of a list what came and went again, but for frees that reach further than the list. A free of all entries

@@ -31,7 +31,7 @@ namespace trackshm::shm {
 
 class Coalescer {
 public:
-    static constexpr std::uint64_t default_limit = std::uint64_t{1} << 20;  // events held
+    static constexpr std::uint64_t default_limit = std::uint64_t{1} << 22;  // events held
     explicit Coalescer(std::uint64_t limit = default_limit) noexcept
         : limit_(limit), fold_at_(limit / verbatim_share) {}
 
@@ -51,7 +51,7 @@ public:
 private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
     static constexpr std::uint32_t max_events_per_id = 8192;
-    static constexpr std::uint64_t verbatim_share = 4;  // nothing is folded up to this part of the limit
+    static constexpr std::uint64_t verbatim_share = 16;  // nothing is folded up to this part of the limit
 
     struct Op {
         Event event;

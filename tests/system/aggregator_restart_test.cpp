@@ -68,7 +68,7 @@ TEST_CASE("an aggregator started after a million events overflowed the ring know
     CHECK(row.at("allocated_bytes_total") == 100000 + 600000 * 64);
     CHECK(snapshot.at("events").at("reported") == 1201001);
     CHECK(snapshot.at("events").at("dropped") == 0);
-    CHECK(snapshot.at("events").at("coalesced").get<std::uint64_t>() > 1000000);
+    CHECK(snapshot.at("events").at("coalesced").get<std::uint64_t>() > 500000);
     CHECK(snapshot.at("aggregator").at("exact") == true);
     CHECK(process_row(snapshot, program.pid()).at("peak_exact") == false);
     CHECK(imbalance(snapshot) == "");
