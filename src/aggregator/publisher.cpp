@@ -94,10 +94,6 @@ bool Publisher::try_create(const std::string& name, const std::string& name_spac
     return true;
 }
 
-void Publisher::forget(const std::string& name_space, std::uint32_t uid) {
-    ::unlink(path_of(stats_segment_name(name_space, uid)).c_str());
-}
-
 void Publisher::announce(std::uint64_t start_count) noexcept {
     header()->aggregator_pid.store(getpid(), std::memory_order_relaxed);
     header()->start_count.store(start_count, std::memory_order_relaxed);

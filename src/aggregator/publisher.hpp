@@ -23,7 +23,6 @@ public:
     // Takes the stats segment of (namespace, uid) over, or creates it, and holds its lock for as long as it lives. The
     // lock is what makes an aggregator the one of its namespace. `mode` is the file's permissions.
     OpenResult open(const std::string& name_space, std::uint32_t uid, unsigned mode, std::string& error);
-    static void forget(const std::string& name_space, std::uint32_t uid);
 
     void publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes);
     void beat(std::uint64_t now_monotonic_ns) noexcept;

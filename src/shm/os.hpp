@@ -42,6 +42,5 @@ private:
 
 // Asks for a line in the cache, to be written. A hint: no fault, no order.
 inline void prefetch_for_write(const void* address) noexcept { __builtin_prefetch(address, 1, 3); }
-inline void prefetch(const void* address) noexcept { __builtin_prefetch(address, 0, 3); }
 
 }  // namespace trackshm::shm
