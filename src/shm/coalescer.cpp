@@ -62,14 +62,19 @@ void Coalescer::recycle_front() noexcept {
 }
 
 bool Coalescer::absorb_for_id(const Event& event) {
-    if (events_ >= fold_at_) fold_open_epoch();
-    IdEvents& list = open_epoch().ids.try_emplace(event.id).first->second;
+    auto& ids = open_epoch().ids;
+    const auto at = ids.try_emplace(event.id).first;
+    IdEvents& list = at->second;
     if (list.length >= max_events_per_id) {
         fold(list);
         if (list.length >= max_events_per_id) return false;
     }
     if (is_free(event.kind)) {
         append_free(list, event);
+        // Short of memory: what this free completes goes at once. So the lists stay short, nothing is ever searched for,
+        // and what waits is bounded by the live set and the events kept before.
+        if (events_ > limit_ / verbatim_share) fold(list);
+        if (list.length == 0) ids.erase(at);
     } else if (!replace_live_allocation(list, event)) {
         append(list, event);
     }
@@ -238,27 +243,12 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
     return effect;
 }
 
-// Walks over every id, so it is done ever more rarely as what must stay grows.
-void Coalescer::fold_open_epoch() {
-    auto& ids = open_epoch().ids;
-    for (auto at = ids.begin(); at != ids.end();) {
-        fold(at->second);
-        if (at->second.length == 0) {
-            ids.erase(at++);
-        } else {
-            ++at;
-        }
-    }
-    // When what stayed has doubled; nearer to the limit sooner, so that it is not reached with events left to fold.
-    const std::uint64_t verbatim = limit_ / verbatim_share;
-    const std::uint64_t room = limit_ - std::min(limit_, events_);
-    fold_at_ = std::max(verbatim, events_ + std::max(verbatim / 4, std::min(events_, room / 4)));
-}
-
 // Takes out of a list what came and went again, but for frees that reach further than the list. A free of all entries
 // may do that even if it found some in the list, so the first of them stays, as one that no longer counts as a report.
 void Coalescer::fold(IdEvents& list) {
+    if (list.length < 2) return;  // no allocation with its free
     const LocalEffect effect = local_effect(list);
+    if (effect.balanced_length == 0) return;
     folded_.ambiguous_frees += effect.ambiguous_frees;
     IdEvents rest;
     const std::uint32_t length = list.length;

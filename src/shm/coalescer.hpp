@@ -3,7 +3,7 @@
 // What a process still has to say while its ring is full, in memory bounded by its live set.
 //
 // Events are kept per buffer id, in order, and sent on word for word when there is room: exact whatever they are. Only
-// past `verbatim_share` of the limit are they *folded*: of every id, what came and went again leaves its counts behind.
+// past `verbatim_share` of the limit are they *folded*, id by id: what came and went again leaves its counts behind.
 // A free that matches no allocation in here concerns a buffer whose allocation was sent before; it always stays.
 //
 // The coalescer cannot see the aggregator's table. Folding assumes that an id allocated in here was not live already. A
@@ -32,8 +32,7 @@ namespace trackshm::shm {
 class Coalescer {
 public:
     static constexpr std::uint64_t default_limit = std::uint64_t{1} << 22;  // events held
-    explicit Coalescer(std::uint64_t limit = default_limit) noexcept
-        : limit_(limit), fold_at_(limit / verbatim_share) {}
+    explicit Coalescer(std::uint64_t limit = default_limit) noexcept : limit_(limit) {}
 
     // Takes the event over. False, and nothing changed, if the limit is reached or memory has run out.
     bool absorb(const Event& event) noexcept;
@@ -96,7 +95,6 @@ private:
     void pop_front(IdEvents& list) noexcept;
     bool replace_live_allocation(IdEvents& list, const Event& event);
     void append_free(IdEvents& list, const Event& event);
-    void fold_open_epoch();
     void fold(IdEvents& list);
     void recycle_front() noexcept;
     void count_pair(const Event& allocation);
@@ -124,7 +122,6 @@ private:
     std::uint32_t free_op_ = none;
     std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
     std::list<Epoch, MappedAllocator<Epoch>> spare_;   // at most one, empty: entering this state must not cost system calls
-    std::uint64_t fold_at_;                            // events held at which the open epoch is folded again
     std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> queue_;     // scratch of local_effect
     std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;   // scratch of local_effect
     Folded folded_;
