@@ -37,6 +37,9 @@ constexpr std::uint64_t scan_interval_ns = 1'000'000'000;
 constexpr std::uint64_t beat_interval_ns = 250'000'000;
 // How long a stopping aggregator goes on draining processes that keep reporting.
 constexpr std::uint64_t longest_farewell_ns = 1'000'000'000;
+// Turns that empty the fullest segment there can be.
+constexpr std::uint64_t most_final_drains =
+    (std::uint64_t{lane_count} * max_slots_per_lane + max_estate_slots) / (batches_per_turn * Batch::max_events) + 1;
 
 }  // namespace
 
@@ -238,8 +241,9 @@ void Aggregator::look_for_ended() {
             ++i;
             continue;
         }
-        // Nothing is written any more: drain to the very end, then account for what is left.
-        while (drain(*processes_[i]) != 0) {
+        // Drain to the very end, then account for what is left. Nothing writes there any more, unless somebody else
+        // scribbles in the segment: so no more is drained than it can hold.
+        for (std::uint64_t drains = 0; drains < most_final_drains && drain(*processes_[i]) != 0; ++drains) {
         }
         end(*processes_[i]);
         processes_.erase(processes_.begin() + static_cast<std::ptrdiff_t>(i));

@@ -125,6 +125,8 @@ bool TrackedProcess::merge(Batch& batch, std::uint64_t ticket_limit) noexcept {
             batch.applied_below = ticket_limit;
             return true;
         }
+        // Each ticket is given out once. Going on would take nothing from either lane, for ever.
+        if (second_ticket == first->ticket) return false;
         if (batch.slots >= Batch::max_events) {
             batch.applied_below = first->ticket;
             return true;
