@@ -12,6 +12,7 @@
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
 #include "support/script.hpp"
+#include "support/skip.hpp"
 
 namespace trackshm::test {
 
@@ -49,6 +50,8 @@ public:
 private:
     int fd_ = -1;
 };
+
+bool others_can_run_this_build() { return run({SHMTOP_PATH, "--version"}, {{}, nobody}).status.code == 0; }
 
 void check_fails(const CommandResult& result, int code) {
     INFO(result.output << result.error_output);
@@ -136,20 +139,19 @@ TEST_CASE("a process of another layout version is left alone and does not stop t
 }
 
 TEST_CASE("a reader that may not open the counters exits with 4") {
-    if (geteuid() != 0) return;  // only root can become somebody else
+    if (geteuid() != 0) SKIP_TEST("only root can become another user");
     const Namespace name_space;
     Aggregator aggregator(name_space);
     SegmentFile(name_space, "stats").set_mode(0600);
     const ChildOptions as_nobody{{}, nobody};
-    // Where this build is not readable for others the reader cannot even start.
-    if (run({SHMTOP_PATH, "--version"}, as_nobody).status.code != 0) return;
+    if (!others_can_run_this_build()) SKIP_TEST("this build is not readable for other users");
     check_fails(run({SHMTOP_PATH, "--namespace", name_space.name(), "--json"}, as_nobody), 4);
 }
 
 TEST_CASE("root's aggregator serves processes of other users and lets them read") {
-    if (geteuid() != 0) return;
+    if (geteuid() != 0) SKIP_TEST("only root can become another user");
     const Namespace name_space;
-    if (run({SHMTOP_PATH, "--version"}, {{}, nobody}).status.code != 0) return;
+    if (!others_can_run_this_build()) SKIP_TEST("this build is not readable for other users");
     Aggregator aggregator(name_space);
     Child program({SCRIPT_PROGRAM_PATH}, {name_space.tracked(), nobody});
     program.read_line();
