@@ -2,272 +2,128 @@
 //
 // A tracked process that reports at random from eight threads and knows what the counters must be in the end.
 //
-//   random_workload MODE SEED OPERATIONS_PER_THREAD
+//   random_workload MODE SEED OPERATIONS_PER_THREAD [GENERATIONS [FORKS]]
 //
 //   ordered   every hook is called under one mutex, and so every kind of report has a defined outcome
 //   handoff   each id has a lock of its own: reports of one id are ordered by its handoff from thread to thread,
 //             reports of different ids run at once. Without device_closed, which concerns all ids.
+//   tidy      like handoff, with many ids, and each is freed before it is allocated again: exact however much of it
+//             is coalesced
 //
-// Prints the truth as one line of JSON once everything is published, and lives on until its input ends.
+// In each generation eight new threads do their share of the operations. FORKS threads fork in the middle of theirs; the
+// child works as an `ordered` process of its own while the others go on.
+//
+// Prints the truth as one line of JSON once everything is published, and lives on until its input ends. The truths of
+// forked children, which are gone by then, are members of their parent's.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
-#include <map>
 #include <mutex>
-#include <random>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <trackshm/trackshm.h>
+#include "programs/random_model.hpp"
 
 namespace {
 
+using namespace trackshm::test;
+
 constexpr std::uint32_t thread_count = 8;
-constexpr std::uint32_t id_count = 48;
+constexpr std::uint32_t few_ids = 48;
+constexpr std::uint32_t many_ids = 20000;
+constexpr std::uint32_t first_gauge_device = 100;  // one per thread where reports run at once
+constexpr std::uint64_t operations_in_forked_child = 300;
 constexpr std::uint32_t sync_timeout_ms = 30000;
-constexpr std::array<std::uint32_t, 6> devices{0, 1, 2, 7, 4000, TRACKSHM_HOST_DEVICE};
-constexpr std::array<std::uint8_t, 4> types{TRACKSHM_DRAM, TRACKSHM_L1, TRACKSHM_HOST, 9};
-constexpr std::uint32_t first_gauge_device = 100;  // one per thread in handoff mode
-
-using Memory = std::pair<std::uint32_t, std::uint8_t>;  // device, type
-
-// Counts of one thread. A memory's live figures are differences and so may be "negative" here; sums over threads are not.
-struct MemoryTally {
-    std::uint64_t allocations = 0;
-    std::uint64_t allocated_bytes = 0;
-    std::uint64_t deallocations = 0;
-    std::uint64_t deallocated_bytes = 0;
-    std::uint64_t gauge_bytes = 0;
-    std::uint64_t peak_bytes = 0;
-
-    std::uint64_t live_bytes() const { return allocated_bytes - deallocated_bytes + gauge_bytes; }
-    std::uint64_t live_buffers() const { return allocations - deallocations; }
-};
-
-struct Tally {
-    std::map<Memory, MemoryTally> memories;
-    std::uint64_t reported = 0;
-    std::uint64_t unknown_frees = 0;
-    std::uint64_t ambiguous_frees = 0;
-    std::uint64_t implicit_frees = 0;
-    std::uint64_t live_bytes = 0;
-    std::uint64_t peak_bytes = 0;
-
-    void add(const Tally& other) {
-        for (const auto& [memory, from] : other.memories) {
-            MemoryTally& to = memories[memory];
-            to.allocations += from.allocations;
-            to.allocated_bytes += from.allocated_bytes;
-            to.deallocations += from.deallocations;
-            to.deallocated_bytes += from.deallocated_bytes;
-            to.gauge_bytes += from.gauge_bytes;
-            to.peak_bytes = std::max(to.peak_bytes, from.peak_bytes);
-        }
-        reported += other.reported;
-        unknown_frees += other.unknown_frees;
-        ambiguous_frees += other.ambiguous_frees;
-        implicit_frees += other.implicit_frees;
-        peak_bytes = std::max(peak_bytes, other.peak_bytes);
-    }
-
-    void track_peaks(MemoryTally& memory, std::uint64_t before) {
-        live_bytes += memory.live_bytes() - before;
-        memory.peak_bytes = std::max(memory.peak_bytes, memory.live_bytes());
-        peak_bytes = std::max(peak_bytes, live_bytes);
-    }
-};
-
-struct Entry {
-    Memory memory;
-    std::uint64_t size_bytes;
-};
-
-// The live entries of one id, the oldest first.
-struct Buffer {
-    std::mutex handoff;
-    std::uint64_t id = 0;
-    std::vector<Entry> entries;
-};
-
-// The rules of the reports, as a model: each function calls the hook and does to the tally what the hook must cause.
-class Model {
-public:
-    explicit Model(Tally& tally) : tally_(tally) {}
-
-    void allocate(Buffer& buffer, Memory memory, std::uint64_t size_bytes) {
-        trackshm_report_allocation(memory.first, size_bytes, memory.second, buffer.id);
-        ++tally_.reported;
-        const auto old = std::find_if(buffer.entries.begin(), buffer.entries.end(),
-                                      [&](const Entry& entry) { return entry.memory == memory; });
-        if (old != buffer.entries.end()) {
-            ++tally_.implicit_frees;
-            release(buffer, old);
-        }
-        buffer.entries.push_back({memory, size_bytes});
-        MemoryTally& counts = tally_.memories[memory];
-        const std::uint64_t before = counts.live_bytes();
-        ++counts.allocations;
-        counts.allocated_bytes += size_bytes;
-        tally_.track_peaks(counts, before);
-    }
-
-    void free_by_id(Buffer& buffer) {
-        trackshm_report_deallocation(buffer.id);
-        if (buffer.entries.size() > 1) ++tally_.ambiguous_frees;
-        release_oldest(buffer, [](const Entry&) { return true; });
-    }
-
-    void free_on(Buffer& buffer, std::uint32_t device) {
-        trackshm_report_deallocation_on(device, buffer.id);
-        release_oldest(buffer, [&](const Entry& entry) { return entry.memory.first == device; });
-    }
-
-    void free_of(Buffer& buffer, Memory memory) {
-        trackshm_report_deallocation_of(memory.first, memory.second, buffer.id);
-        release_oldest(buffer, [&](const Entry& entry) { return entry.memory == memory; });
-    }
-
-    void free_all(Buffer& buffer) {
-        trackshm_report_deallocation_all(buffer.id);
-        ++tally_.reported;
-        if (buffer.entries.empty()) ++tally_.unknown_frees;
-        while (!buffer.entries.empty()) release(buffer, buffer.entries.begin());
-    }
-
-    void close_device(std::vector<Buffer>& buffers, std::uint32_t device) {
-        trackshm_report_device_closed(device);
-        ++tally_.reported;
-        for (Buffer& buffer : buffers) {
-            for (auto entry = buffer.entries.begin(); entry != buffer.entries.end();) {
-                entry = entry->memory.first == device ? release(buffer, entry) : entry + 1;
-            }
-        }
-        for (auto& [memory, counts] : tally_.memories) {
-            if (memory.first == device) set_gauge(counts, 0);
-        }
-    }
-
-    void use(Memory memory, std::uint64_t bytes) {
-        trackshm_report_usage(memory.first, memory.second, bytes);
-        ++tally_.reported;
-        set_gauge(tally_.memories[memory], bytes);
-    }
-
-private:
-    std::vector<Entry>::iterator release(Buffer& buffer, std::vector<Entry>::iterator entry) {
-        MemoryTally& counts = tally_.memories[entry->memory];
-        ++counts.deallocations;
-        counts.deallocated_bytes += entry->size_bytes;
-        tally_.live_bytes -= entry->size_bytes;
-        return buffer.entries.erase(entry);
-    }
-
-    template <class Predicate>
-    void release_oldest(Buffer& buffer, Predicate&& matches) {
-        ++tally_.reported;
-        const auto entry = std::find_if(buffer.entries.begin(), buffer.entries.end(), matches);
-        if (entry == buffer.entries.end()) {
-            ++tally_.unknown_frees;
-        } else {
-            release(buffer, entry);
-        }
-    }
-
-    void set_gauge(MemoryTally& counts, std::uint64_t bytes) {
-        const std::uint64_t before = counts.live_bytes();
-        counts.gauge_bytes = bytes;
-        tally_.track_peaks(counts, before);
-    }
-
-    Tally& tally_;
-};
-
-class Random {
-public:
-    explicit Random(std::uint64_t seed) : engine_(seed) {}
-    std::uint64_t below(std::uint64_t bound) { return engine_() % bound; }
-    Memory memory() { return {devices[below(devices.size())], types[below(types.size())]}; }
-    std::uint64_t size_bytes() { return below(8) == 0 ? 0 : below(std::uint64_t{1} << (8 + below(24))); }
-
-private:
-    std::mt19937_64 engine_;
-};
 
 // One report that concerns one id.
 void report_of_buffer(Model& model, Buffer& buffer, Random& random) {
     switch (random.below(10)) {
-        case 0: model.free_on(buffer, random.memory().first); break;
-        case 1: model.free_of(buffer, random.memory()); break;
-        case 2: model.free_all(buffer); break;
+        case 0:
+            model.free_on(buffer, random.memory().first);
+            break;
+        case 1:
+            model.free_of(buffer, random.memory());
+            break;
+        case 2:
+            model.free_all(buffer);
+            break;
         case 3:
-        case 4: model.free_by_id(buffer); break;
-        default: model.allocate(buffer, random.memory(), random.size_bytes()); break;
+        case 4:
+            model.free_by_id(buffer);
+            break;
+        default:
+            model.allocate(buffer, random.memory(), random.size_bytes());
+            break;
     }
 }
 
-std::vector<Buffer> make_buffers() {
-    std::vector<Buffer> buffers(id_count);
-    for (std::uint32_t i = 0; i < id_count; ++i) {
+// The same where nothing is left to a rule: no free is missed, and none is in doubt.
+void report_of_tidy_buffer(Model& model, Buffer& buffer, Random& random) {
+    if (buffer.entries.empty()) return model.allocate(buffer, random.memory(), random.size_bytes());
+    const Memory memory = buffer.entries.front().memory;
+    switch (random.below(4)) {
+        case 0:
+            model.free_on(buffer, memory.first);
+            break;
+        case 1:
+            model.free_of(buffer, memory);
+            break;
+        case 2:
+            model.free_all(buffer);
+            break;
+        default:
+            model.free_by_id(buffer);
+            break;
+    }
+}
+
+std::vector<Buffer> make_buffers(std::uint32_t count) {
+    std::vector<Buffer> buffers(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
         // Plain small ids, 0 included, page-aligned ones and ones with all bits in use.
         buffers[i].id = i % 3 == 0 ? i : i % 3 == 1 ? i * 4096ull : ~(i * 0x9e3779b97f4a7c15ull);
     }
     return buffers;
 }
 
-void run_ordered(std::vector<Buffer>& buffers, Tally& total, std::uint64_t seed, std::uint64_t operations) {
+template <class Body>
+void in_threads(Body&& body) {
+    std::vector<std::thread> threads;
+    for (std::uint32_t thread = 0; thread < thread_count; ++thread) threads.emplace_back(body, thread);
+    for (std::thread& thread : threads) thread.join();
+}
+
+void work_ordered(std::vector<Buffer>& buffers, Tally& total, std::uint64_t seed, std::uint64_t operations) {
     std::mutex order;
-    std::vector<std::thread> threads;
-    for (std::uint32_t thread = 0; thread < thread_count; ++thread) {
-        threads.emplace_back([&, thread] {
-            Random random(seed * thread_count + thread);
-            Model model(total);
-            for (std::uint64_t i = 0; i < operations; ++i) {
-                const std::lock_guard lock(order);
-                const std::uint64_t kind = random.below(200);
-                if (kind == 0) {
-                    model.close_device(buffers, random.memory().first);
-                } else if (kind < 8) {
-                    model.use(random.memory(), random.size_bytes());
-                } else {
-                    report_of_buffer(model, buffers[random.below(buffers.size())], random);
-                }
+    in_threads([&](std::uint32_t thread) {
+        Random random(seed * thread_count + thread);
+        Model model(total);
+        for (std::uint64_t i = 0; i < operations; ++i) {
+            const std::lock_guard lock(order);
+            const std::uint64_t kind = random.below(200);
+            if (kind == 0) {
+                model.close_device(buffers, random.memory().first);
+            } else if (kind < 8) {
+                model.use(random.memory(), random.size_bytes());
+            } else {
+                report_of_buffer(model, buffers[random.below(buffers.size())], random);
             }
-        });
-    }
-    for (std::thread& thread : threads) thread.join();
+        }
+    });
 }
-
-void run_handoff(std::vector<Buffer>& buffers, Tally& total, std::uint64_t seed, std::uint64_t operations) {
-    std::vector<Tally> tallies(thread_count);
-    std::vector<std::thread> threads;
-    for (std::uint32_t thread = 0; thread < thread_count; ++thread) {
-        threads.emplace_back([&, thread] {
-            Random random(seed * thread_count + thread);
-            Model model(tallies[thread]);
-            for (std::uint64_t i = 0; i < operations; ++i) {
-                if (random.below(50) == 0) {
-                    model.use({first_gauge_device + thread, TRACKSHM_CIRCULAR_BUFFER}, random.size_bytes());
-                    continue;
-                }
-                Buffer& buffer = buffers[random.below(buffers.size())];
-                const std::lock_guard lock(buffer.handoff);
-                report_of_buffer(model, buffer, random);
-            }
-        });
-    }
-    for (std::thread& thread : threads) thread.join();
-    for (const Tally& tally : tallies) total.add(tally);
-}
-
-void print_member(std::string_view name, std::uint64_t value) { std::cout << '"' << name << "\":" << value << ','; }
 
 // There may be none just now: tests kill it.
 int sync_with_next_aggregator() {
@@ -279,51 +135,151 @@ int sync_with_next_aggregator() {
     return TRACKSHM_SYNC_NO_AGGREGATOR;
 }
 
-// Peaks are known only where the order of all reports is.
-void print_truth(const Tally& tally, bool peaks_known) {
-    std::cout << '{';
-    print_member("pid", static_cast<std::uint64_t>(getpid()));
-    print_member("reported", tally.reported);
-    print_member("unknown_frees", tally.unknown_frees);
-    print_member("ambiguous_frees", tally.ambiguous_frees);
-    print_member("implicit_frees", tally.implicit_frees);
-    if (peaks_known) print_member("peak_bytes", tally.peak_bytes);
-    std::cout << "\"memories\":[";
+std::string member(std::string_view name, std::uint64_t value) {
+    return '"' + std::string(name) + "\":" + std::to_string(value) + ',';
+}
+
+// Without its closing brace. Peaks are known only where the order of all reports is.
+std::string truth_of(const Tally& tally, bool peaks_known) {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    std::string text = "{" + member("pid", static_cast<std::uint64_t>(getpid())) + member("reported", tally.reported) +
+                       member("unknown_frees", tally.unknown_frees) + member("ambiguous_frees", tally.ambiguous_frees) +
+                       member("implicit_frees", tally.implicit_frees) +
+                       member("resident_bytes", static_cast<std::uint64_t>(usage.ru_maxrss) * 1024);
+    if (peaks_known) text += member("peak_bytes", tally.peak_bytes);
+    text += "\"memories\":[";
     const char* separator = "";
     for (const auto& [memory, counts] : tally.memories) {
-        std::cout << std::exchange(separator, ",") << '{';
-        print_member("live_bytes", counts.live_bytes());
-        print_member("live_buffers", counts.live_buffers());
-        print_member("allocations_total", counts.allocations);
-        print_member("allocated_bytes_total", counts.allocated_bytes);
-        print_member("deallocations_total", counts.deallocations);
-        print_member("deallocated_bytes_total", counts.deallocated_bytes);
-        if (peaks_known) print_member("peak_bytes", counts.peak_bytes);
-        print_member("device", memory.first);
-        std::cout << "\"type\":" << unsigned{memory.second} << '}';
+        text += std::exchange(separator, ",");
+        text += "{" + member("live_bytes", counts.live_bytes()) + member("live_buffers", counts.live_buffers()) +
+                member("allocations_total", counts.allocations) +
+                member("allocated_bytes_total", counts.allocated_bytes) +
+                member("deallocations_total", counts.deallocations) +
+                member("deallocated_bytes_total", counts.deallocated_bytes);
+        if (peaks_known) text += member("peak_bytes", counts.peak_bytes);
+        text += member("device", memory.first) + "\"type\":" + std::to_string(memory.second) + '}';
     }
-    std::cout << "]}" << std::endl;
+    return text + "]";
+}
+
+// What forked children said, each a complete object.
+class ForkedTruths {
+public:
+    // Forks, and waits until the child has said what it did and is gone.
+    void fork_one(std::uint64_t seed) {
+        std::array<int, 2> ends{};
+        if (pipe(ends.data()) != 0) std::abort();
+        const pid_t pid = fork();
+        if (pid == 0) live_as_child(seed, ends[1]);
+        close(ends[1]);
+        std::string truth;
+        std::array<char, 4096> buffer{};
+        for (ssize_t got = 0; (got = read(ends[0], buffer.data(), buffer.size())) > 0;) {
+            truth.append(buffer.data(), static_cast<std::size_t>(got));
+        }
+        close(ends[0]);
+        waitpid(pid, nullptr, 0);
+        const std::lock_guard lock(mutex_);
+        truths_.push_back(truth.empty() ? "null" : truth);
+    }
+
+    std::string all() const {
+        std::string text = "[";
+        for (const std::string& truth : truths_) text += (text.size() > 1 ? "," : "") + truth;
+        return text + "]";
+    }
+
+private:
+    // The others of the parent's threads do not exist here, but their locks do: nothing of the parent's is touched.
+    [[noreturn]] static void live_as_child(std::uint64_t seed, int pipe_end) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        Tally tally;
+        std::vector<Buffer> buffers = make_buffers(few_ids);
+        work_ordered(buffers, tally, seed, operations_in_forked_child);
+        if (sync_with_next_aggregator() != TRACKSHM_SYNC_DONE) _exit(1);
+        const std::string truth = truth_of(tally, true) + "}";
+        static_cast<void>(!write(pipe_end, truth.data(), truth.size()));
+        _exit(0);
+    }
+
+    std::mutex mutex_;
+    std::vector<std::string> truths_;
+};
+
+struct Plan {
+    std::string_view mode;
+    std::uint64_t seed = 0;
+    std::uint64_t operations = 0;  // of each thread of a generation
+    std::uint64_t generations = 1;
+    std::uint64_t forks = 0;
+};
+
+void work_at_once(const Plan& plan, std::uint64_t generation, std::vector<Buffer>& buffers, std::vector<Tally>& tallies,
+                  ForkedTruths& forked) {
+    const auto report = plan.mode == "tidy" ? report_of_tidy_buffer : report_of_buffer;
+    in_threads([&](std::uint32_t thread) {
+        const std::uint64_t seed = (plan.seed * plan.generations + generation) * thread_count + thread;
+        Random random(seed);
+        Model model(tallies[thread]);
+        const bool forks = generation * thread_count + thread < plan.forks;
+        for (std::uint64_t i = 0; i < plan.operations; ++i) {
+            if (forks && i == plan.operations / 2) forked.fork_one(seed);
+            if (random.below(50) == 0) {
+                model.use({first_gauge_device + thread, TRACKSHM_CIRCULAR_BUFFER}, random.size_bytes());
+                continue;
+            }
+            Buffer& buffer = buffers[random.below(buffers.size())];
+            const std::lock_guard lock(buffer.handoff);
+            report(model, buffer, random);
+        }
+    });
+}
+
+Tally work(const Plan& plan, ForkedTruths& forked) {
+    std::vector<Buffer> buffers = make_buffers(plan.mode == "tidy" ? many_ids : few_ids);
+    Tally total;
+    std::vector<Tally> tallies(thread_count);
+    for (std::uint64_t generation = 0; generation < plan.generations; ++generation) {
+        if (plan.mode == "ordered") {
+            work_ordered(buffers, total, plan.seed * plan.generations + generation, plan.operations);
+        } else {
+            work_at_once(plan, generation, buffers, tallies, forked);
+        }
+    }
+    for (const Tally& tally : tallies) total.add(tally);
+    return total;
+}
+
+std::optional<Plan> parse(int argc, char** argv) {
+    if (argc < 4 || argc > 6) return std::nullopt;
+    const auto number = [&](int i, std::uint64_t otherwise) {
+        return i < argc ? std::strtoull(argv[i], nullptr, 0) : otherwise;
+    };
+    const Plan plan{argv[1], number(2, 0), number(3, 0), number(4, 1), number(5, 0)};
+    if (plan.mode != "ordered" && plan.mode != "handoff" && plan.mode != "tidy") return std::nullopt;
+    return plan;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) {
-        std::cerr << "usage: random_workload ordered|handoff SEED OPERATIONS_PER_THREAD\n";
+    const std::optional<Plan> plan = parse(argc, argv);
+    if (!plan) {
+        std::cerr << "usage: random_workload ordered|handoff|tidy SEED OPERATIONS_PER_THREAD [GENERATIONS [FORKS]]\n";
         return 2;
     }
-    const bool ordered = std::string_view(argv[1]) == "ordered";
-    const std::uint64_t seed = std::strtoull(argv[2], nullptr, 0);
-    const std::uint64_t operations = std::strtoull(argv[3], nullptr, 0);
-
-    std::vector<Buffer> buffers = make_buffers();
-    Tally total;
-    (ordered ? run_ordered : run_handoff)(buffers, total, seed, operations);
+    ForkedTruths forked;
+    const Tally total = work(*plan, forked);
+    const auto before_sync = std::chrono::steady_clock::now();
     if (const int result = sync_with_next_aggregator(); result != TRACKSHM_SYNC_DONE) {
         std::cout << "trackshm_sync returned " << result << std::endl;
         return 1;
     }
-    print_truth(total, ordered);
+    const std::chrono::nanoseconds sync_time = std::chrono::steady_clock::now() - before_sync;
+    std::cout << truth_of(total, plan->mode == "ordered") << ','
+              << member("sync_ns", static_cast<std::uint64_t>(sync_time.count())) << "\"children\":" << forked.all()
+              << '}' << std::endl;
     std::cin.ignore(1 << 20);  // until its end
     return 0;
 }

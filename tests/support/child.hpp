@@ -47,8 +47,8 @@ private:
 };
 
 struct ChildOptions {
-    Environment environment;      // added to this process's, from which every TRACKSHM* variable is taken out
-    std::optional<uid_t> uid{};   // run as this user and group
+    Environment environment;     // added to this process's, from which every TRACKSHM* variable is taken out
+    std::optional<uid_t> uid{};  // run as this user and group
 };
 
 class Child {
@@ -65,6 +65,8 @@ public:
 
     // Throws when none comes in time.
     std::string read_line(Milliseconds deadline = default_deadline);
+    // The next line if there is one already.
+    std::optional<std::string> next_line() { return output_.next_line(); }
     // The first line of standard error that contains `text`. Throws when none comes in time.
     std::string read_error_line_with(const std::string& text, Milliseconds deadline = default_deadline);
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Processes that report at random and know what the counters must be, against the counters.
-#include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <random>
 #include <thread>
@@ -12,6 +10,7 @@
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
+#include "support/truth.hpp"
 
 namespace trackshm::test {
 
@@ -20,8 +19,6 @@ using nlohmann::json;
 namespace {
 
 constexpr int process_count = 4;
-constexpr std::array totals{"live_bytes",        "live_buffers",          "allocations_total",
-                            "allocated_bytes_total", "deallocations_total", "deallocated_bytes_total"};
 
 struct Workload {
     std::string mode;
@@ -50,66 +47,15 @@ std::vector<json> truths_of(Processes& processes) {
     return truths;
 }
 
-std::string type_name(unsigned type) {
-    const char* const names[] = {"DRAM", "L1", "SYSTEM_MEMORY", "L1_SMALL", "TRACE", "CIRCULAR_BUFFER", "KERNEL", "HOST"};
-    return type < std::size(names) ? names[type] : "TYPE_" + std::to_string(type);
-}
-
-using Sums = std::map<std::pair<unsigned, std::string>, std::map<std::string, std::uint64_t>>;
-
-void check_process(const json& snapshot, const json& truth, Sums& sums) {
-    const json row = process_row(snapshot, truth.at("pid"));
-    REQUIRE(row.is_object());
-    CHECK(row.at("exact") == true);
-    CHECK(row.at("reported") == truth.at("reported"));
-    CHECK(row.at("pending") == 0);
-    const bool peaks_known = truth.contains("peak_bytes") && row.at("peak_exact") == true;
-    if (peaks_known) CHECK(row.at("peak_bytes") == truth.at("peak_bytes"));
-
-    std::uint64_t live = 0;
-    for (const json& memory : truth.at("memories")) {
-        const unsigned device = memory.at("device");
-        const std::string type = type_name(memory.at("type"));
-        INFO("device " << device << " " << type);
-        for (const char* key : totals) sums[{device, type}][key] += memory.at(key).get<std::uint64_t>();
-        live += memory.at("live_bytes").get<std::uint64_t>();
-
-        json usage{{"live_bytes", 0}, {"live_buffers", 0}};
-        for (const json& candidate : row.at("devices")) {
-            if (candidate.at("device") == device && candidate.at("type") == type) usage = candidate;
-        }
-        CHECK(usage.at("live_bytes") == memory.at("live_bytes"));
-        CHECK(usage.at("live_buffers") == memory.at("live_buffers"));
-        if (peaks_known && usage.contains("peak_bytes")) CHECK(usage.at("peak_bytes") == memory.at("peak_bytes"));
-    }
-    CHECK(row.at("live_bytes") == live);
-}
-
-void check_devices(const json& snapshot, const Sums& sums) {
-    for (const auto& [memory, values] : sums) {
-        INFO("device " << memory.first << " " << memory.second);
-        const json row = type_row(snapshot, memory.first, memory.second);
-        REQUIRE(row.is_object());
-        for (const auto& [key, value] : values) {
-            INFO(key);
-            CHECK(row.at(key) == value);
-        }
-    }
-}
-
 void check(const json& snapshot, const std::vector<json>& truths) {
-    Sums sums;
-    for (const json& truth : truths) check_process(snapshot, truth, sums);
-    check_devices(snapshot, sums);
-    for (const char* key : {"reported", "unknown_frees", "ambiguous_frees", "implicit_frees"}) {
-        std::uint64_t sum = 0;
-        for (const json& truth : truths) sum += truth.at(key).get<std::uint64_t>();
-        INFO(key);
-        CHECK(snapshot.at("events").at(key) == sum);
+    Expected expected;
+    for (const json& truth : truths) {
+        CHECK(process_differences(snapshot, truth) == "");
+        expected.add_living(truth);
     }
+    CHECK(expected.differences(snapshot) == "");
     CHECK(snapshot.at("events").at("rejected") == 0);
     CHECK(snapshot.at("aggregator").at("exact") == true);
-    CHECK(imbalance(snapshot) == "");
 }
 
 // After they ended: nothing lives, and each left a record of just what it held.
@@ -121,20 +67,13 @@ void check_ends(const Namespace& name_space, Processes& processes, const std::ve
         snapshot = shmtop_json(name_space);
         return snapshot.at("processes").empty() && snapshot.at("exited").size() == process_count;
     }));
-    CHECK(live_bytes(snapshot) == 0);
-    CHECK(live_buffers(snapshot) == 0);
+    Expected expected;
     for (const json& truth : truths) {
-        std::uint64_t bytes = 0;
-        for (const json& memory : truth.at("memories")) bytes += memory.at("live_bytes").get<std::uint64_t>();
-        const json record = exited_row(snapshot, truth.at("pid"));
-        REQUIRE(record.is_object());
-        CHECK(record.at("clean") == true);
-        CHECK(record.at("leaked_bytes") == bytes);
+        CHECK(exited_differences(snapshot, truth) == "");
+        CHECK(exited_row(snapshot, truth.at("pid")).at("clean") == true);
+        expected.add_ended(truth);
     }
-    for (const json& device : snapshot.at("devices")) {
-        CHECK(device.at("allocations_total") == device.at("deallocations_total"));
-        CHECK(device.at("allocated_bytes_total") == device.at("deallocated_bytes_total"));
-    }
+    CHECK(expected.differences(snapshot) == "");
 }
 
 // A new one every time, so that many runs cover many; printed when it fails.

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One round of a soak: some tracked processes of known figures run, are tormented together with their aggregator, and
+// end. In the middle and in the end the counters must be theirs to the byte.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "soak/chaos.hpp"
+#include "soak/report.hpp"
+#include "support/child.hpp"
+#include "support/truth.hpp"
+
+namespace trackshm::test {
+
+// What one round is made of. Drawn at random.
+struct RoundPlan {
+    explicit RoundPlan(Random& random);
+    std::string text() const;
+
+    std::string mode;
+    unsigned processes;
+    std::string ring_events;
+    std::uint64_t generations;
+    std::uint64_t operations;  // of each of eight threads in a generation
+    std::uint64_t forks;
+    bool kills;
+    bool drops;
+    std::uint64_t seed;
+};
+
+class Round {
+public:
+    Round(const Namespace& name_space, UnreliableAggregator& aggregator, Expected& expected, Random& random,
+          Report& report)
+        : name_space_(name_space),
+          aggregator_(aggregator),
+          expected_(expected),
+          random_(random),
+          report_(report),
+          plan_(random) {}
+
+    void run();
+    const RoundPlan& plan() const { return plan_; }
+
+private:
+    struct Worker {
+        std::unique_ptr<Child> child;
+        bool stopped = false;
+        bool killed = false;
+        std::optional<nlohmann::json> truth;
+
+        bool is_done() const { return killed || truth.has_value(); }
+    };
+
+    void start_workers();
+    void work();
+    void torment_workers();
+    void collect_truths();
+    void look();
+    void check_living();
+    void end_workers();
+    void check_ended();
+    void expect_ended(const nlohmann::json& snapshot, const nlohmann::json& truth);
+    bool all_done() const;
+    void note_drift(const std::string& differences) { report_.drift += differences; }
+
+    const Namespace& name_space_;
+    UnreliableAggregator& aggregator_;
+    Expected& expected_;
+    Random& random_;
+    Report& report_;
+    RoundPlan plan_;
+    std::vector<Worker> workers_;
+    std::uint64_t allocations_seen_ = 0;
+};
+
+}  // namespace trackshm::test
