@@ -5,10 +5,12 @@
 //
 //   alloc D SIZE T ID      free ID       free_on D ID     free_of D T ID    free_all ID    close D
 //   usage D T BYTES        fail D SIZE T  name D NAME     memory D T BYTES
-//   enabled                sync MS
+//   enabled                sync MS               setenv NAME VALUE
 //   fill THREADS COUNT D T FIRST_ID SIZE     COUNT allocations in each thread, ids FIRST_ID and up
 //   storm THREADS COUNT D T FIRST_ID SIZE    COUNT times an allocation and its free in each thread
 //   crowd THREADS D T FIRST_ID SIZE          one allocation in each of THREADS threads that are alive together
+//   time COUNT D T FIRST_ID SIZE             storm in this thread; answers with the median and the 99th percentile of
+//                                            how long a hook took, in ns
 //   on N COMMAND...        carries COMMAND out in thread N, which lives on for the next
 //   fork N                 carries the next N lines out in a forked child, which then waits; answers with its pid
 //   reap                   lets the forked child return from main; answers with its wait status
@@ -16,8 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <barrier>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -138,6 +142,21 @@ void crowd(const Numbers& n) {
     });
 }
 
+std::string time_hooks(const Numbers& n) {
+    std::vector<std::int64_t> times;
+    const auto time = [&](auto&& hook) {
+        const auto start = std::chrono::steady_clock::now();
+        hook();
+        times.push_back(std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
+    };
+    for (std::uint64_t i = 0; i < n[0]; ++i) {
+        time([&] { trackshm_report_allocation(n.device(1), n[4], n.type(2), n[3] + i); });
+        time([&] { trackshm_report_deallocation(n[3] + i); });
+    }
+    std::sort(times.begin(), times.end());
+    return std::to_string(times[times.size() / 2]) + " " + std::to_string(times[times.size() * 99 / 100]);
+}
+
 // A forked child and the pipe whose end lets it go.
 struct Forked {
     pid_t pid;
@@ -180,6 +199,8 @@ private:
         if (report(verb, words, n)) return "ok";
         if (verb == "enabled") return trackshm_enabled() ? "ok 1" : "ok 0";
         if (verb == "sync") return "ok " + std::to_string(trackshm_sync(static_cast<std::uint32_t>(n[0])));
+        if (verb == "time") return "ok " + time_hooks(n);
+        if (verb == "setenv") return setenv(words.at(1).c_str(), words.at(2).c_str(), 1) == 0 ? "ok" : "error setenv";
         if (verb == "reap") return reap_child();
         if (verb == "return") {
             ended_ = true;

@@ -60,6 +60,8 @@ CommandResult shmtop(const Namespace& name_space, const Arguments& more) {
     return run(arguments);
 }
 
+bool can_run_as(uid_t user) { return run({SHMTOP_PATH, "--version"}, {{}, user}).status.exited_with(0); }
+
 json shmtop_json(const Namespace& name_space) {
     const CommandResult result = shmtop(name_space, {"--json"});
     if (!result.status.exited_with(0)) throw std::runtime_error("shmtop failed: " + result.error_output);

@@ -34,6 +34,11 @@ CommandResult run(const Arguments& arguments, const ChildOptions& options = {},
                   Milliseconds deadline = default_deadline);
 CommandResult shmtop(const Namespace& name_space, const Arguments& more = {});
 
+// A user who is not root, for tests that only root can make; and why they may have to be skipped.
+inline constexpr uid_t nobody = 65534;
+bool can_run_as(uid_t user);
+inline constexpr const char* needs_other_user = "needs root, and a build that other users can read";
+
 // One document of `shmtop --json`; throws when shmtop fails or prints anything else.
 nlohmann::json shmtop_json(const Namespace& name_space);
 

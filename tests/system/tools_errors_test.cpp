@@ -20,7 +20,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr uid_t nobody = 65534;
 constexpr off_t layout_offset = 8;  // of every segment: see the *_abi.hpp headers
 
 const Arguments tools{SHM_AGGREGATOR_PATH, SHMTOP_PATH, SHMDUMP_PATH, SHMRUN_PATH, MESH_WORKLOAD_PATH};
@@ -50,8 +49,6 @@ public:
 private:
     int fd_ = -1;
 };
-
-bool others_can_run_this_build() { return run({SHMTOP_PATH, "--version"}, {{}, nobody}).status.code == 0; }
 
 void check_fails(const CommandResult& result, int code) {
     INFO(result.output << result.error_output);
@@ -139,19 +136,17 @@ TEST_CASE("a process of another layout version is left alone and does not stop t
 }
 
 TEST_CASE("a reader that may not open the counters exits with 4") {
-    if (geteuid() != 0) SKIP_TEST("only root can become another user");
+    if (!can_run_as(nobody)) SKIP_TEST(needs_other_user);
     const Namespace name_space;
     Aggregator aggregator(name_space);
     SegmentFile(name_space, "stats").set_mode(0600);
     const ChildOptions as_nobody{{}, nobody};
-    if (!others_can_run_this_build()) SKIP_TEST("this build is not readable for other users");
     check_fails(run({SHMTOP_PATH, "--namespace", name_space.name(), "--json"}, as_nobody), 4);
 }
 
 TEST_CASE("root's aggregator serves processes of other users and lets them read") {
-    if (geteuid() != 0) SKIP_TEST("only root can become another user");
+    if (!can_run_as(nobody)) SKIP_TEST(needs_other_user);
     const Namespace name_space;
-    if (!others_can_run_this_build()) SKIP_TEST("this build is not readable for other users");
     Aggregator aggregator(name_space);
     Child program({SCRIPT_PROGRAM_PATH}, {name_space.tracked(), nobody});
     program.read_line();
