@@ -2,7 +2,6 @@
 #include "aggregator/aggregator.hpp"
 
 #include <fmt/format.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "aggregator/event_log.hpp"
+#include "aggregator/event_wait.hpp"
 #include "aggregator/fault_guard.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
@@ -292,8 +292,7 @@ bool Aggregator::wait(int stop_fd, bool busy) {
 
     constexpr int max_events = 16;
     epoll_event events[max_events];
-    const timespec timeout{0, static_cast<long>(wait_ns_)};
-    const int ready = epoll_pwait2(epoll_fd_, events, max_events, &timeout, nullptr);
+    const int ready = wait_for_events(epoll_fd_, events, max_events, wait_ns_);
     for (int i = 0; i < ready; ++i) {
         if (events[i].data.fd == stop_fd) return true;
         if (events[i].data.fd == discovery_.fd()) {
