@@ -82,38 +82,54 @@ Producer& Producer::instance() noexcept {
 }
 
 Mode Producer::decide() noexcept {
-    if (owner_pid_.load(std::memory_order_relaxed) != 0 &&
-        owner_pid_.load(std::memory_order_relaxed) != getpid()) {
-        start_over_in_child();  // a raw clone() came here
-    }
+    Mode mode = gate.mode.load(std::memory_order_acquire);
+    if (was_left_by_parent(mode)) start_over_in_child();
     const std::lock_guard<std::mutex> lock(deciding_);
-    const Mode mode = gate.mode.load(std::memory_order_acquire);
+    mode = gate.mode.load(std::memory_order_acquire);
     if (mode != Mode::undecided) return mode;
     const Mode decided = start() ? Mode::active : Mode::off;
     gate.mode.store(decided, std::memory_order_release);
     return decided;
 }
 
+// Whether this is the child of a raw clone(), which ran no handler of ours, or of a fork while another thread was
+// deciding. The pid alone would not tell: in a pid namespace of its own a child may have its parent's number, and a
+// vfork child, with another one, still runs in its parent's memory.
+bool Producer::was_left_by_parent(Mode mode) const noexcept {
+    const std::int32_t owner = owner_pid_.load(std::memory_order_acquire);
+    if (mode != Mode::undecided || owner == 0) return false;
+    return !gate.begun.load(std::memory_order_relaxed) || owner != getpid();
+}
+
 bool Producer::start() noexcept {
     try {
         settings_ = Settings::from_environment();
         if (!settings_.tracking) return false;
-        owner_pid_ = getpid();
+        gate.begun.store(true, std::memory_order_relaxed);
+        owner_pid_.store(getpid(), std::memory_order_release);
         if (!handlers_installed.exchange(true)) {
             // Without a key a thread cannot hand its lane back, so it would be lost: such a process is not tracked.
             if (pthread_key_create(&thread_exit_key, hand_back_lane) != 0) return false;
             pthread_atfork(nullptr, nullptr, start_over_in_child);
             madvise(&gate, sizeof gate, MADV_WIPEONFORK);
         }
-        return create_segment();
+        return identify() && create_segment();
     } catch (...) {
         return false;
     }
 }
 
+// What tells this process from others. Before the segment is made, and with descriptors of its own: a segment without
+// an identity would never be served.
+bool Producer::identify() noexcept {
+    nonce_ = random_nonce();
+    boot_id_ = boot_id();
+    start_ticks_ = own_start_ticks();
+    return boot_id_ != 0 && start_ticks_ != 0;
+}
+
 bool Producer::create_segment() noexcept {
     try {
-        nonce_ = random_nonce();
         const std::uint64_t bytes = process_segment_bytes(settings_.slots_per_lane);
         const std::uint64_t reserved = slots_offset + settings_.slots_per_lane * sizeof(Slot);  // lane 0 as well
         const std::string temporary = temporary_segment_name(settings_.name_space, owner_pid_, nonce_);
@@ -144,8 +160,8 @@ void Producer::fill_header() noexcept {
     h->slots_per_lane = settings_.slots_per_lane;
     h->lanes_offset = lanes_offset;
     h->slots_offset = slots_offset;
-    h->boot_id = boot_id();
-    h->start_ticks = own_start_ticks();
+    h->boot_id = boot_id_;
+    h->start_ticks = start_ticks_;
     h->nonce = nonce_;
     h->pid = owner_pid_;
     h->uid = geteuid();
@@ -219,7 +235,10 @@ bool Producer::reserve_lane(std::uint32_t lane) noexcept {
     std::byte* const storage = segment_.data() + offset;
     if (!populate(storage, bytes)) {
         // An older kernel has no such advice: then reserve through the descriptor, if it still is ours.
-        if (errno != EINVAL || !owns_descriptor() || segment_.reserve(offset, bytes) != SegmentStatus::ok) return false;
+        if (errno != EINVAL || !owns_descriptor() || segment_.reserve(offset, bytes) != SegmentStatus::ok) {
+            madvise(storage, bytes, MADV_REMOVE);  // the pages that still got storage would serve nobody
+            return false;
+        }
     }
     while (used < lane + 1 && !h->lanes_used.compare_exchange_weak(used, lane + 1, std::memory_order_release)) {
     }

@@ -37,6 +37,7 @@ enum class Mode : std::uint32_t { undecided = 0, active = 1, coalescing = 2, off
 // pthread_atfork handler, leaves the child undecided and it starts over as a process of its own.
 struct alignas(page_bytes) Gate {
     std::atomic<Mode> mode{Mode::undecided};
+    std::atomic<bool> begun{false};  // this very process, not a parent of it, began to decide
 };
 extern constinit Gate gate;
 
@@ -85,7 +86,9 @@ public:
 private:
     Producer() noexcept = default;
 
+    bool was_left_by_parent(Mode mode) const noexcept;
     bool start() noexcept;
+    bool identify() noexcept;
     bool create_segment() noexcept;
     void fill_header() noexcept;
     void let_go_of_parents() noexcept;
@@ -119,6 +122,8 @@ private:
     Settings settings_;
     std::atomic<std::int32_t> owner_pid_{0};
     std::uint64_t nonce_ = 0;
+    std::uint64_t boot_id_ = 0;
+    std::uint64_t start_ticks_ = 0;
     Segment segment_;
     ProducerLane shared_lane_;
     Coalescer coalescer_;

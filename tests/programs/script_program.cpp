@@ -13,8 +13,14 @@
 //                                            how long a hook took, in ns
 //   on N COMMAND...        carries COMMAND out in thread N, which lives on for the next
 //   fork N                 carries the next N lines out in a forked child, which then waits; answers with its pid
+//   clone N                the same by a raw system call, which runs no pthread_atfork handler
+//   daemonise              goes on as a grandchild in a session of its own, whose pid it answers with; this process exits
+//   spawn PROGRAM ARGS...  starts it with posix_spawn and waits for it; answers with its pid and wait status
+//   vfork PROGRAM ARGS...  the same with vfork and exec
 //   reap                   lets the forked child return from main; answers with its wait status
 //   exit CODE              _exit CODE    return CODE      abort              exec PROGRAM ARGS...
+#include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +29,7 @@
 #include <barrier>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -157,6 +164,41 @@ std::string time_hooks(const Numbers& n) {
     return std::to_string(times[times.size() / 2]) + " " + std::to_string(times[times.size() * 99 / 100]);
 }
 
+std::vector<char*> pointers_to(Words& words) {
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+pid_t fork_raw() { return static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }
+
+// Runs words[1] and on, and waits for its end.
+std::string run_program(const Words& words) {
+    Words copies(words.begin() + 1, words.end());
+    const std::vector<char*> arguments = pointers_to(copies);
+    pid_t pid = -1;
+    if (words[0] == "spawn") {
+        if (posix_spawnp(&pid, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return "error spawn";
+    } else {
+        pid = vfork();
+        if (pid == 0) {
+            execvp(arguments[0], arguments.data());
+            _exit(127);
+        }
+    }
+    int status = 0;
+    if (waitpid(pid, &status, 0) != pid) return "error no child";
+    return "ok " + std::to_string(pid) + " " + std::to_string(status);
+}
+
+std::string daemonise() {
+    if (fork() != 0) _exit(0);
+    setsid();
+    if (fork() != 0) _exit(0);
+    return "ok " + std::to_string(getpid());
+}
+
 // A forked child and the pipe whose end lets it go.
 struct Forked {
     pid_t pid;
@@ -179,7 +221,8 @@ private:
     std::string execute(const std::string& line, std::istream& input) {
         const Words words = split(line);
         if (words.empty()) return "error empty command";
-        if (words[0] == "fork") return fork_child(words, input);
+        if (words[0] == "fork") return fork_child(words, input, fork);
+        if (words[0] == "clone") return fork_child(words, input, fork_raw);
         if (words[0] == "on") return execute_on_worker(words, line);
         return execute_here(words);
     }
@@ -202,6 +245,8 @@ private:
         if (verb == "time") return "ok " + time_hooks(n);
         if (verb == "setenv") return setenv(words.at(1).c_str(), words.at(2).c_str(), 1) == 0 ? "ok" : "error setenv";
         if (verb == "reap") return reap_child();
+        if (verb == "spawn" || verb == "vfork") return run_program(words);
+        if (verb == "daemonise") return daemonise();
         if (verb == "return") {
             ended_ = true;
             code_ = static_cast<int>(n[0]);
@@ -250,15 +295,13 @@ private:
         if (verb == "abort") std::abort();
         if (verb == "exec") {
             Words copies(words.begin() + 1, words.end());
-            std::vector<char*> arguments;
-            for (std::string& word : copies) arguments.push_back(word.data());
-            arguments.push_back(nullptr);
+            const std::vector<char*> arguments = pointers_to(copies);
             execvp(arguments[0], arguments.data());
         }
     }
 
     // The child's answers go to its parent, which passes on the first that is an error.
-    std::string fork_child(const Words& words, std::istream& input) {
+    std::string fork_child(const Words& words, std::istream& input, pid_t (*make_child)()) {
         std::string lines;
         for (std::uint64_t left = Numbers(words)[0]; left > 0; --left) {
             std::string line;
@@ -268,7 +311,7 @@ private:
         std::array<int, 2> done{};
         std::array<int, 2> leash{};
         if (pipe(done.data()) != 0 || pipe(leash.data()) != 0) return "error pipe";
-        const pid_t pid = fork();
+        const pid_t pid = make_child();
         if (pid == 0) {
             close(done[0]);
             close(leash[1]);

@@ -5,7 +5,7 @@
 #include <csignal>
 
 #include "support/commands.hpp"
-#include "support/eventually.hpp"
+#include "support/process_record.hpp"
 #include "support/script.hpp"
 
 namespace trackshm::test {
@@ -19,28 +19,6 @@ void hold_three(Script& program) {
     program("alloc 0 100 0 1");
     program("alloc 1 200 1 1");
     program("alloc 2 300 0 1");
-}
-
-json wait_for_exit_record(const Namespace& name_space, pid_t pid) {
-    json row;
-    eventually([&] { return (row = exited_row(shmtop_json(name_space), pid)).is_object(); });
-    REQUIRE(row.is_object());
-    return row;
-}
-
-void check_all_released(const Namespace& name_space) {
-    const json snapshot = shmtop_json(name_space);
-    CHECK(live_bytes(snapshot) == 0);
-    CHECK(live_buffers(snapshot) == 0);
-    for (const json& device : snapshot.at("devices")) {
-        CHECK(device.at("allocations_total") == device.at("deallocations_total"));
-        CHECK(device.at("allocated_bytes_total") == device.at("deallocated_bytes_total"));
-    }
-    CHECK(imbalance(snapshot) == "");
-}
-
-void check_no_process_segments(const Namespace& name_space) {
-    CHECK(eventually([&] { return name_space.segments("p").empty() && name_space.segments("l").empty(); }));
 }
 
 }  // namespace

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/private_shm.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+namespace trackshm::test {
+
+namespace {
+
+constexpr const char* directory = "/dev/shm";
+constexpr const char* filler = "/dev/shm/filler";
+
+}  // namespace
+
+PrivateShm::PrivateShm(const std::string& options)
+    : outer_namespace_(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
+      working_directory_(open(".", O_PATH | O_CLOEXEC)) {
+    // Private: nothing of this shows outside.
+    if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("tmpfs", directory, "tmpfs", 0, options.c_str()) != 0) {
+        throw std::runtime_error("cannot mount a /dev/shm of my own");
+    }
+}
+
+PrivateShm::~PrivateShm() {
+    // The mount goes with the last process in the namespace.
+    static_cast<void>(setns(outer_namespace_, CLONE_NEWNS));
+    static_cast<void>(!fchdir(working_directory_));
+    close(outer_namespace_);
+    close(working_directory_);
+}
+
+bool PrivateShm::is_possible() {
+    const pid_t child = fork();
+    if (child == 0) _exit(geteuid() == 0 && unshare(CLONE_NEWNS) == 0 ? 0 : 1);
+    int status = 1;
+    waitpid(child, &status, 0);
+    return status == 0;
+}
+
+void PrivateShm::fill(std::uint64_t left_bytes) {
+    const std::uint64_t free = free_bytes();
+    const int fd = open(filler, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    const bool filled =
+        free <= left_bytes || posix_fallocate(fd, 0, static_cast<off_t>(free - left_bytes)) == 0;
+    close(fd);
+    if (!filled) throw std::runtime_error("cannot fill /dev/shm");
+}
+
+void PrivateShm::make_room() { unlink(filler); }
+
+std::uint64_t PrivateShm::free_bytes() const {
+    struct statvfs info {};
+    if (statvfs(directory, &info) != 0) throw std::runtime_error("statvfs failed");
+    return std::uint64_t{info.f_bavail} * info.f_frsize;
+}
+
+}  // namespace trackshm::test
