@@ -90,6 +90,7 @@ struct Process {
     std::string comm;
     bool exact = true;
     bool quarantined = false;   // its segment is corrupt: its figures are frozen
+    bool starved = false;       // no room in /dev/shm for its buffer table: its events wait
     bool peak_exact = true;
     std::uint64_t live_bytes = 0;
     std::uint64_t live_buffers = 0;
@@ -115,12 +116,13 @@ struct Snapshot {
     std::uint64_t time_unix_ns = 0;     // when this snapshot was read
     std::int32_t aggregator_pid = 0;
     bool aggregator_alive = false;
-    bool exact = true;                  // every process is
+    bool exact = true;                  // every process is, and none waits to be tracked
     std::uint64_t publish_seq = 0;
     std::uint64_t publish_age_ns = 0;
     std::uint64_t heartbeat_age_ns = 0; // grows when the aggregator is stopped
     std::uint64_t start_count = 0;
     std::uint64_t quarantined_processes = 0;
+    std::uint64_t waiting_processes = 0; // found, but there is no room to track them: see the aggregator's stderr
     std::uint64_t usage_rows_omitted = 0;
     Events events;                      // over the whole history, ended processes included
     std::vector<Device> devices;        // ascending by id

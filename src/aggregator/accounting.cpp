@@ -153,6 +153,7 @@ void Accounting::doubt_peaks(const Place& place) noexcept {
 
 // One device more than there is room for: loud, and the process is not exact from here on.
 void Accounting::reject(TrackedProcess& process) noexcept {
+    has_refused_a_device_ = true;
     process.table_header().rejected += 1;
     process.table_header().flags &= ~std::uint32_t{shm::process_exact};
 }

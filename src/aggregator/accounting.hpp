@@ -28,6 +28,9 @@ public:
     // Releases all a process holds and adds what it counted to the ledger's totals of ended processes.
     void fold(TrackedProcess& process, const ReportedCounters& counters, std::uint64_t end_unix_ns) noexcept;
 
+    // Whether a report was rejected because of one device too many.
+    bool has_refused_a_device() const noexcept { return has_refused_a_device_; }
+
 private:
     struct Place {  // one memory of one device, as one process uses it
         TrackedProcess& process;
@@ -54,6 +57,7 @@ private:
     Place place_of(TrackedProcess& process, const UsageCell& cell) noexcept;
 
     Ledger& ledger_;
+    bool has_refused_a_device_ = false;
 };
 
 }  // namespace trackshm::aggregator

@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 
+#include "aggregator/advice.hpp"
 #include "aggregator/event_log.hpp"
 #include "aggregator/event_wait.hpp"
 #include "aggregator/fault_guard.hpp"
@@ -35,6 +38,11 @@ constexpr std::uint64_t longest_wait_ns = 2'000'000;
 constexpr std::size_t prefetch_events = 12;
 constexpr std::uint64_t scan_interval_ns = 1'000'000'000;
 constexpr std::uint64_t beat_interval_ns = 250'000'000;
+// A tracked process takes two segments and a pidfd; the aggregator itself some.
+constexpr std::uint64_t descriptors_per_process = 3;
+constexpr std::uint64_t descriptors_kept_back = 24;
+// Less than this in /dev/shm, and a program that starts with the usual ring cannot be tracked.
+constexpr std::uint64_t scarce_shm_bytes = slots_offset + 2 * default_slots_per_lane * sizeof(Slot);
 // How long a stopping aggregator goes on draining processes that keep reporting.
 constexpr std::uint64_t longest_farewell_ns = 1'000'000'000;
 // Turns that empty the fullest segment there can be.
@@ -53,6 +61,11 @@ Aggregator::Aggregator(Options options)
 Aggregator::Start Aggregator::start(std::string& message) {
     install_fault_guard();
     prctl(PR_SET_TIMERSLACK, 1);
+    epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_fd_ < 0 || process_limit() == 0) {
+        message = "cannot serve any process: " + reason_and_remedy(epoll_fd_ < 0 ? errno : EMFILE);
+        return Start::failed;
+    }
     switch (publisher_.open(options_.name_space, uid_, options_.mode, message)) {
         case Publisher::OpenResult::ok: break;
         case Publisher::OpenResult::served_by_another:
@@ -71,11 +84,16 @@ Aggregator::Start Aggregator::start(std::string& message) {
             }
         }
     }
-    if (message = ledger_.open(options_.name_space, uid_); !message.empty()) return Start::failed;
+    if (message = ledger_.open(options_.name_space, uid_); !message.empty()) {
+        publisher_.withdraw();
+        return Start::failed;
+    }
+    if (!watch(discovery_.fd()) && !options_.quiet) {
+        fmt::print(stderr, "shm_aggregator: inotify is not to be had (fs.inotify.max_user_instances?); new processes "
+                           "are found by a scan every second\n");
+    }
     publisher_.announce(ledger_.header().start_count);
 
-    epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-    watch(discovery_.fd());
     now_ns_ = monotonic_ns();
     for (const auto& table : discovery_.scan(SegmentKind::table)) {
         if (auto orphan = attacher_.adopt_orphan(table)) end(*orphan);
@@ -104,6 +122,7 @@ bool Aggregator::turn() {
     if (scheduled_scan) scan_is_due_ = liveness_is_due_ = true;
     if (scan_is_due_) look_for_processes();
     if (liveness_is_due_) look_for_ended();
+    if (scheduled_scan) warn_of_limits();
     turn_events_ = 0;
     for (const auto& process : processes_) turn_events_ += drain(*process);
     if (turn_events_ != 0) changed_ = true;
@@ -146,13 +165,12 @@ std::uint64_t Aggregator::drain(TrackedProcess& process) {
 // The whole batch, or nothing of it.
 bool Aggregator::apply(TrackedProcess& process) {
     if (!process.table().make_room(batch_.allocations)) {
-        if (ledger_.log().is_open()) roll_back(process);
-        warn_once(warned_of_memory_, "no room in /dev/shm for a buffer table; its process waits");
-        return false;
+        return starve(process);
     }
     constexpr int attempts = 8;  // each with a table half as large again
     for (int i = 0; i < attempts; ++i) {
         if (apply_events(process)) {
+            if (process.is_starved()) process.set_starved(false);
             if (options_.log_events) {
                 for (const Event& event : batch_.events) log_event(process.table_header().pid, event);
             }
@@ -160,7 +178,8 @@ bool Aggregator::apply(TrackedProcess& process) {
         }
         const bool log_was_full = ledger_.log().overflowed();
         roll_back(process);
-        if (log_was_full || !process.table().grow_now()) break;
+        if (log_was_full) break;
+        if (!process.table().grow_now()) return starve(process);
     }
     if (ledger_.log().is_open()) roll_back(process);
     quarantine(process);
@@ -193,6 +212,17 @@ void Aggregator::roll_back(TrackedProcess& process) noexcept {
     process.index_usage(ledger_);
 }
 
+// No room for its table to grow: nothing of the batch is applied, its events stay in the lanes until there is. Nothing is
+// lost by that, the process coalesces; but the figures are behind, and do not call themselves exact.
+bool Aggregator::starve(TrackedProcess& process) {
+    if (ledger_.log().is_open()) roll_back(process);
+    if (!process.is_starved()) changed_ = true;
+    process.set_starved(true);
+    warn_once(warned_of_memory_, fmt::format("no room in /dev/shm for the buffer table of process {}; its events wait: {}",
+                                             process.table_header().pid, reason_and_remedy(ENOSPC)));
+    return false;
+}
+
 void Aggregator::quarantine(TrackedProcess& process) noexcept {
     process.counters();  // the last that are believed
     TableHeader& table = process.table_header();
@@ -220,18 +250,37 @@ bool Aggregator::is_attached(const SegmentName& name) const noexcept {
 void Aggregator::look_for_processes() {
     scan_is_due_ = false;
     last_scan_ns_ = now_ns_;
+    std::uint64_t waiting = 0;
     for (const auto& found : discovery_.scan(SegmentKind::process)) {
         if (is_attached(found.name)) continue;
-        if (processes_.size() >= max_processes) {
-            warn_once(warned_of_crowd_, "1024 processes are tracked; further ones wait until one ends");
-            return;
+        int lacking = processes_.size() < process_limit() ? 0 : EMFILE;
+        if (lacking == 0) {
+            if (auto process = attacher_.attach(found, lacking)) {
+                watch(process->pidfd());
+                processes_.push_back(std::move(process));
+                changed_ = true;
+            }
         }
-        if (auto process = attacher_.attach(found)) {
-            watch(process->pidfd());
-            processes_.push_back(std::move(process));
-            changed_ = true;
+        if (lacking == 0) continue;
+        ++waiting;
+        if (processes_.size() >= max_processes) {
+            warn_once(warned_of_crowd_, fmt::format("{} processes are tracked, which is the limit; process {} and further "
+                                                    "ones wait until others end", max_processes, found.name.pid));
+        } else {
+            warn_once(warned_of_waiting_, fmt::format("process {} waits, it cannot be tracked now: {}", found.name.pid,
+                                                      reason_and_remedy(lacking)));
         }
     }
+    changed_ = changed_ || waiting != waiting_processes_;
+    waiting_processes_ = waiting;
+}
+
+// As many as there are rows for, and descriptors; a few are kept back, to look for processes and their ends with.
+std::size_t Aggregator::process_limit() const noexcept {
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return max_processes;
+    const std::uint64_t usable = files.rlim_cur - std::min<std::uint64_t>(files.rlim_cur, descriptors_kept_back);
+    return std::min<std::uint64_t>(max_processes, usable / descriptors_per_process);
 }
 
 void Aggregator::look_for_ended() {
@@ -247,11 +296,13 @@ void Aggregator::look_for_ended() {
         }
         end(*processes_[i]);
         processes_.erase(processes_.begin() + static_cast<std::ptrdiff_t>(i));
+        scan_is_due_ = scan_is_due_ || waiting_processes_ != 0;  // there is room for another
     }
 }
 
 void Aggregator::end(TrackedProcess& process) {
     const ReportedCounters counters = process.counters();
+    warn_of_rejected(process, counters);
     TableHeader& table = process.table_header();
     ledger_.log().begin(table.own_pid, table.nonce);
     process.save_header();
@@ -264,7 +315,7 @@ void Aggregator::end(TrackedProcess& process) {
 // --- publishing and waiting -----------------------------------------------------------------------------------------
 
 void Aggregator::publish(std::uint64_t now_ns) {
-    publisher_.publish(ledger_, processes_);
+    publisher_.publish(ledger_, processes_, waiting_processes_);
     // Only now may trackshm_sync return: what it waits for is where readers look.
     for (const auto& process : processes_) {
         if (process->watermark_is_due()) process->publish_watermark();
@@ -306,7 +357,31 @@ bool Aggregator::wait(int stop_fd, bool busy) {
     return false;
 }
 
-void Aggregator::warn_once(bool& warned, const char* text) const {
+// --- what is said once ----------------------------------------------------------------------------------------------
+
+void Aggregator::warn_of_limits() {
+    if (accounting_.has_refused_a_device()) {
+        warn_once(warned_of_devices_, fmt::format("{} devices are known, which is the limit; reports on further ones are "
+                                                  "rejected and counted, their processes marked not exact", max_devices));
+    }
+    for (const auto& process : processes_) warn_of_rejected(*process, process->counters());
+    struct statvfs room {};
+    if (statvfs(std::string(shm_directory).c_str(), &room) != 0) return;
+    const std::uint64_t free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
+    if (free_bytes >= scarce_shm_bytes) return;
+    warn_once(warned_of_full_shm_, fmt::format("/dev/shm has {} KiB left: programs that start now run untracked: {}",
+                                               free_bytes / 1024, reason_and_remedy(ENOSPC)));
+}
+
+void Aggregator::warn_of_rejected(const TrackedProcess& process, const ReportedCounters& counters) {
+    if (counters.rejected == 0) return;
+    warn_once(warned_of_rejected_,
+              fmt::format("process {} ({}) reported a device above {}, a type above {} or a size above 2^48-1; such "
+                          "reports are rejected and counted",
+                          process.table_header().pid, process.table_header().comm, max_device_id, type_count - 1));
+}
+
+void Aggregator::warn_once(bool& warned, const std::string& text) const {
     if (!warned && !options_.quiet) fmt::print(stderr, "shm_aggregator: {}\n", text);
     warned = true;
 }

@@ -43,9 +43,11 @@ private:
     bool apply(TrackedProcess& process);
     bool apply_events(TrackedProcess& process);
     void roll_back(TrackedProcess& process) noexcept;
+    bool starve(TrackedProcess& process);
     void quarantine(TrackedProcess& process) noexcept;
 
     bool is_attached(const shm::SegmentName& name) const noexcept;
+    std::size_t process_limit() const noexcept;
     void look_for_processes();
     void look_for_ended();
     void end(TrackedProcess& process);
@@ -53,7 +55,9 @@ private:
     void publish(std::uint64_t now_ns);
     bool watch(int fd) const noexcept;
     bool wait(int stop_fd, bool busy);
-    void warn_once(bool& warned, const char* text) const;
+    void warn_of_limits();
+    void warn_of_rejected(const TrackedProcess& process, const ReportedCounters& counters);
+    void warn_once(bool& warned, const std::string& text) const;
 
     Options options_;
     std::uint32_t uid_;
@@ -71,6 +75,11 @@ private:
     bool changed_ = true;   // since the last publication
     bool warned_of_crowd_ = false;
     bool warned_of_memory_ = false;
+    bool warned_of_waiting_ = false;
+    bool warned_of_devices_ = false;
+    bool warned_of_rejected_ = false;
+    bool warned_of_full_shm_ = false;
+    std::uint64_t waiting_processes_ = 0;
     std::uint64_t now_ns_ = 0;
     std::uint64_t last_scan_ns_ = 0;
     std::uint64_t last_publish_ns_ = 0;

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "aggregator/advice.hpp"
 #include "aggregator/table_abi.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
@@ -24,7 +25,7 @@ std::string Ledger::open(const std::string& name_space, std::uint32_t uid) {
         if (std::string error = create(name_space, uid); !error.empty()) return error;
         log_.emplace(segment_.data());
     } else {
-        return "cannot open " + shm::path_of(name) + ": " + std::strerror(errno);
+        return "cannot open " + shm::path_of(name) + ": " + reason_and_remedy(errno);
     }
     header().start_count += 1;
     reload();
@@ -40,7 +41,7 @@ std::string Ledger::create(const std::string& name_space, std::uint32_t uid) {
     forget(name_space, uid);
     const std::string temporary = shm::temporary_segment_name(name_space, getpid(), shm::random_nonce());
     if (segment_.create(temporary, ledger_segment_bytes, ledger_segment_bytes) != SegmentStatus::ok) {
-        return std::string("cannot create the ledger in /dev/shm: ") + std::strerror(errno);
+        return "cannot create the ledger in /dev/shm: " + reason_and_remedy(errno);
     }
     LedgerHeader& h = header();
     h.magic = ledger_magic;
@@ -50,7 +51,7 @@ std::string Ledger::create(const std::string& name_space, std::uint32_t uid) {
     auto* memories = segment_.at<MemoryAccount>(memories_offset);
     for (std::uint32_t i = 0; i < shm::max_type_rows; ++i) memories[i].capacity_bytes = shm::unknown_capacity;
     if (segment_.publish_as(shm::ledger_segment_name(name_space, uid)) != SegmentStatus::ok) {
-        const std::string error = std::string("cannot name the ledger: ") + std::strerror(errno);
+        const std::string error = "cannot name the ledger: " + reason_and_remedy(errno);
         segment_.unlink();
         return error;
     }

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "aggregator/fault_guard.hpp"
@@ -53,15 +54,24 @@ bool take_over_positions(const Segment& segment, TableHeader& table) noexcept {
 
 }  // namespace
 
-std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found) noexcept {
+std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, int& lacking) noexcept {
+    lacking = 0;
+    const auto refused = [&lacking](SegmentStatus status) {
+        if (status == SegmentStatus::no_space) lacking = errno;
+        return nullptr;
+    };
     try {
         Segment segment;
-        if (segment.open(found.file, bip::read_write, slots_offset) != SegmentStatus::ok) return nullptr;
+        const SegmentStatus opened = segment.open(found.file, bip::read_write, slots_offset);
+        if (opened != SegmentStatus::ok) return refused(opened);
         if (segment.owner_uid() != uid_ && (uid_ != 0 || served_by_its_user(segment.owner_uid()))) return nullptr;
         if (!is_sound(segment, found.name) || !lock_as_description(segment.fd(), claim_byte)) return nullptr;
 
         Segment table;
-        if (!open_table(found, segment, table) && !create_table(found, segment, table)) return nullptr;
+        if (!open_table(found, segment, table)) {
+            const SegmentStatus created = create_table(found, segment, table);
+            if (created != SegmentStatus::ok) return refused(created);
+        }
         const bool accounted_for =
             table.at<TableHeader>(0)->state == static_cast<std::uint32_t>(TableState::folded);
         auto process = std::make_unique<TrackedProcess>(std::move(segment), std::move(table), ledger_.log());
@@ -69,11 +79,13 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found) 
             process->remove_segments();
             return nullptr;
         }
-        if (process->table().attach() != SegmentStatus::ok) return nullptr;
+        const SegmentStatus mapped = process->table().attach();
+        if (mapped != SegmentStatus::ok) return refused(mapped);
         process->index_usage(ledger_);
         process->release_slots();  // what was committed but not yet given back when the last aggregator died
         return process;
     } catch (...) {  // no memory: at the next scan
+        lacking = ENOMEM;
         return nullptr;
     }
 }
@@ -116,9 +128,10 @@ bool Attacher::open_table(const Discovery::Found& found, const Segment& segment,
     return false;
 }
 
-bool Attacher::create_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
+SegmentStatus Attacher::create_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
     const std::string temporary = temporary_segment_name(name_space_, getpid(), random_nonce());
-    if (Table::create(table, temporary) != SegmentStatus::ok) return false;
+    const SegmentStatus created = Table::create(table, temporary);
+    if (created != SegmentStatus::ok) return created;
     TableHeader& h = *table.at<TableHeader>(0);
     h.nonce = found.name.nonce;
     h.own_pid = found.name.pid;
@@ -133,9 +146,9 @@ bool Attacher::create_table(const Discovery::Found& found, const Segment& segmen
     h.comm[sizeof h.comm - 1] = '\0';
     if (take_over_positions(segment, h)) h.flags &= ~std::uint32_t{process_exact};
     const std::string name = table_segment_name(name_space_, found.name.pid, found.name.nonce);
-    if (table.publish_as(name) == SegmentStatus::ok) return true;
-    table.unlink();
-    return false;
+    const SegmentStatus published = table.publish_as(name);
+    if (published != SegmentStatus::ok) table.unlink();
+    return published;
 }
 
 // A live user's own aggregator comes before root's.

@@ -24,14 +24,16 @@ public:
 
     // Null if the segment is not to be served by us, or not now. A process that a dead aggregator already accounted for
     // is removed instead.
-    std::unique_ptr<TrackedProcess> attach(const Discovery::Found& found) noexcept;
+    // `lacking` is what there is too little of to serve it, as an errno, and 0 otherwise.
+    std::unique_ptr<TrackedProcess> attach(const Discovery::Found& found, int& lacking) noexcept;
 
     // A table whose process segment is gone: what it held is to be released. Null if it was accounted for already.
     std::unique_ptr<TrackedProcess> adopt_orphan(const Discovery::Found& table) noexcept;
 
 private:
     bool open_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
-    bool create_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
+    shm::SegmentStatus create_table(const Discovery::Found& found, const shm::Segment& segment,
+                                    shm::Segment& table) noexcept;
     bool served_by_its_user(std::uint32_t owner_uid) const noexcept;
 
     std::string name_space_;

@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <string>
 
+#include "aggregator/advice.hpp"
 #include "aggregator/aggregator.hpp"
 #include "shm/names.hpp"
 #include "shm/process_abi.hpp"
@@ -66,6 +68,11 @@ int serve(trackshm::aggregator::Options options) {
     using trackshm::aggregator::Aggregator;
     const std::string name_space = options.name_space;
     const int stop_fd = block_signals();
+    if (stop_fd < 0) {
+        fmt::print(stderr, "shm_aggregator: cannot wait for signals: {}\n",
+                   trackshm::aggregator::reason_and_remedy(errno));
+        return exit_failure;
+    }
     raise_descriptor_limit();
     Aggregator aggregator(std::move(options));
     std::string message;

@@ -82,6 +82,12 @@ public:
     bool is_quarantined() const noexcept {
         return table_header().state == static_cast<std::uint32_t>(TableState::quarantined);
     }
+    // There is no room for its table to grow, so that its events wait. Not part of a batch: true of this moment only.
+    bool is_starved() const noexcept { return (table_header().flags & shm::process_starved) != 0; }
+    void set_starved(bool starved) noexcept {
+        const auto flag = std::uint32_t{shm::process_starved};
+        table_header().flags = starved ? table_header().flags | flag : table_header().flags & ~flag;
+    }
 
     // Usage cell of (device slot, type), or null. Within a batch: saved before it is changed.
     UsageCell* find_usage(std::uint32_t device_slot, std::uint32_t type) noexcept;

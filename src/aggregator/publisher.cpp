@@ -8,6 +8,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "aggregator/advice.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
 #include "shm/record_lock.hpp"
@@ -38,7 +39,7 @@ bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult&
     const SegmentStatus status = segment_.open(name, bip::read_write, sizeof(StatsHeader));
     if (status == SegmentStatus::absent) return false;
     if (status != SegmentStatus::ok && status != SegmentStatus::unsuitable) {
-        error = "cannot open " + path_of(name) + ": " + std::strerror(errno);
+        error = "cannot open " + path_of(name) + ": " + reason_and_remedy(errno);
         return true;
     }
     if (status == SegmentStatus::ok) {
@@ -72,7 +73,7 @@ bool Publisher::try_create(const std::string& name, const std::string& name_spac
             SegmentStatus::ok ||
         segment_.reserve(first_block_offset + block_bytes, reserved - first_block_offset - block_bytes) !=
             SegmentStatus::ok) {
-        error = std::string("cannot create the stats segment in /dev/shm: ") + std::strerror(errno);
+        error = "cannot create the stats segment in /dev/shm: " + reason_and_remedy(errno);
         segment_.unlink();
         return false;
     }
@@ -86,12 +87,17 @@ bool Publisher::try_create(const std::string& name, const std::string& name_spac
     std::strncpy(h->name_space, name_space.c_str(), sizeof h->name_space - 1);
     h->magic.store(stats_magic, std::memory_order_release);
     if (!lock_as_description(segment_.fd(), aggregator_byte) || segment_.publish_as(name) != SegmentStatus::ok) {
-        error = std::string("cannot name the stats segment: ") + std::strerror(errno);
+        error = "cannot name the stats segment: " + reason_and_remedy(errno);
         segment_.unlink();
         segment_.close();
         return false;
     }
+    created_ = true;
     return true;
+}
+
+void Publisher::withdraw() noexcept {
+    if (created_) segment_.unlink();
 }
 
 void Publisher::announce(std::uint64_t start_count) noexcept {
@@ -105,10 +111,12 @@ void Publisher::beat(std::uint64_t now_monotonic_ns) noexcept {
 
 // --- a publication --------------------------------------------------------------------------------------------------
 
-void Publisher::publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes) {
+void Publisher::publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes,
+                        std::uint64_t waiting) {
     Publication publication(header()->generation, header()->writing);
     block_ = BlockHeader{};
-    block_.exact = 1;
+    block_.exact = waiting == 0 ? 1 : 0;
+    block_.waiting_processes = waiting;
     block_.events = ledger.header().ended;
     block_.quarantined_processes = ledger.header().quarantined_processes;
     rows_.clear();
@@ -179,6 +187,7 @@ void Publisher::collect_process(TrackedProcess& process) {
     row.flags = table.flags;
     if (counters.dropped != 0 || process.is_quarantined()) row.flags &= ~std::uint32_t{process_exact};
     if (process.is_quarantined()) row.flags |= process_quarantined;
+    if (process.is_starved()) row.flags &= ~std::uint32_t{process_exact};
     std::memcpy(row.comm, table.comm, sizeof row.comm);
     row.live_bytes = table.live_bytes;
     row.live_buffers = table.live_buffers;

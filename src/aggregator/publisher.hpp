@@ -24,8 +24,12 @@ public:
     // lock is what makes an aggregator the one of its namespace. `mode` is the file's permissions.
     OpenResult open(const std::string& name_space, std::uint32_t uid, unsigned mode, std::string& error);
 
-    void publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes);
+    // `waiting` processes are there, but cannot be tracked now.
+    void publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes,
+                 std::uint64_t waiting);
     void beat(std::uint64_t now_monotonic_ns) noexcept;
+    // After a failed start: a segment that this run created goes again.
+    void withdraw() noexcept;
     void announce(std::uint64_t start_count) noexcept;
 
 private:
@@ -42,6 +46,7 @@ private:
     shm::StatsHeader* header() const noexcept { return segment_.at<shm::StatsHeader>(0); }
 
     shm::Segment segment_;
+    bool created_ = false;
     std::uint64_t reserved_usage_rows_ = 0;
 
     // The block under construction, in private memory.

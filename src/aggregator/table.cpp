@@ -257,7 +257,8 @@ bool Table::grow_now() noexcept {
 bool Table::start_growth(std::uint64_t homes) noexcept {
     TableHeader* h = header();
     const std::uint32_t next = 1 - h->current;
-    const std::uint64_t offset = shm::round_to_page(segment_.file_bytes());
+    const std::uint64_t file_bytes = segment_.file_bytes();
+    const std::uint64_t offset = shm::round_to_page(file_bytes);
     if (segment_.extend(offset + area_bytes(homes)) != SegmentStatus::ok) return false;
     log_.begin(h->own_pid, h->nonce);
     save_growth_state();
@@ -267,6 +268,11 @@ bool Table::start_growth(std::uint64_t homes) noexcept {
     released_cells_ = 0;
     const bool ready = map_area(next) && reserve_ahead();
     h->growing = ready ? 1 : 0;
+    if (!ready) {  // it will be tried again, and again: the file must not become longer each time
+        areas_[next] = Area{};
+        h->areas[next] = {};
+        segment_.extend(file_bytes);
+    }
     log_.commit();
     return ready;
 }

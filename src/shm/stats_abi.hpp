@@ -48,6 +48,7 @@ struct BlockHeader {
     std::uint64_t publish_monotonic_ns;
     std::uint64_t exact;  // 0 or 1
     std::uint64_t quarantined_processes;
+    std::uint64_t waiting_processes;  // found, but there is no room to track them
     std::uint64_t usage_rows_omitted;
     EventCounters events;
     std::uint32_t devices;
@@ -96,6 +97,7 @@ enum ProcessFlag : std::uint32_t {
     process_peak_exact = 2,
     process_quarantined = 4,
     process_clean = 8,  // ExitedRow only
+    process_starved = 16,  // no room for its buffer table: its events wait in its lanes
 };
 
 struct ExitedRow {

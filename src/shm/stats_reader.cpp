@@ -111,6 +111,7 @@ void fill_processes(Snapshot& snapshot, const Block& block) {
         process.exact = (row.flags & process_exact) != 0;
         process.peak_exact = (row.flags & process_peak_exact) != 0;
         process.quarantined = (row.flags & process_quarantined) != 0;
+        process.starved = (row.flags & process_starved) != 0;
         process.live_bytes = row.live_bytes;
         process.live_buffers = row.live_buffers;
         process.peak_bytes = row.peak_bytes;
@@ -296,6 +297,7 @@ bool Reader::read(Snapshot& snapshot, Error& error) {
     snapshot.heartbeat_age_ns = age(header->heartbeat_monotonic_ns.load(std::memory_order_acquire));
     snapshot.start_count = header->start_count.load(std::memory_order_relaxed);
     snapshot.quarantined_processes = block.header.quarantined_processes;
+    snapshot.waiting_processes = block.header.waiting_processes;
     snapshot.usage_rows_omitted = block.header.usage_rows_omitted;
     snapshot.events = events_of(block.header.events);
     fill_devices(snapshot, block);

@@ -87,6 +87,7 @@ void examine_table(SegmentInfo& info, int fd) {
     info.comm = comm_text(header.comm);
     if (header.state == static_cast<std::uint32_t>(aggregator::TableState::folded)) info.note = "accounted for";
     if (header.state == static_cast<std::uint32_t>(aggregator::TableState::quarantined)) info.note = "quarantined";
+    if ((header.flags & shm::process_starved) != 0) info.note = "no room for it to grow: events wait";
 }
 
 void examine_stats(SegmentInfo& info, int fd) {

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shmrun/launch.hpp"
 
+#include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
+
+#include "shm/names.hpp"
+#include "shm/process_abi.hpp"
 
 namespace trackshm::tools {
 namespace {
@@ -28,6 +34,20 @@ std::optional<std::string> find_malloc_hooks() {
 std::string preload_first(const std::string& library, const char* already_preloaded) {
     if (already_preloaded == nullptr || *already_preloaded == '\0') return library;
     return library + ':' + already_preloaded;
+}
+
+std::optional<std::string> why_not_tracked() {
+    const std::string directory(shm::shm_directory);
+    struct statvfs room {};
+    if (access(directory.c_str(), W_OK) != 0 || statvfs(directory.c_str(), &room) != 0) {
+        return fmt::format("{} cannot be written to: {}", directory, std::strerror(errno));
+    }
+    // The segment's header, the shared ring and one thread's.
+    constexpr std::uint64_t needed_bytes = shm::slots_offset + 2 * shm::default_slots_per_lane * sizeof(shm::Slot);
+    const std::uint64_t free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
+    if (free_bytes >= needed_bytes) return std::nullopt;
+    return fmt::format("{} has {} KiB left of the {} it takes: enlarge it (mount -o remount,size=1G {}, docker run "
+                       "--shm-size 1g)", directory, free_bytes / 1024, needed_bytes / 1024, directory);
 }
 
 int replace_by(const std::vector<std::string>& program) {

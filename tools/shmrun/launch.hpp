@@ -19,6 +19,9 @@ std::optional<std::string> find_malloc_hooks();
 // The value LD_PRELOAD gets: `library` first, then what was there.
 std::string preload_first(const std::string& library, const char* already_preloaded);
 
+// Why a program started now could not make its segment in /dev/shm; nothing if it can.
+std::optional<std::string> why_not_tracked();
+
 // Replaces this process by the program. Returns only if that fails, with an errno value.
 int replace_by(const std::vector<std::string>& program);
 

@@ -91,6 +91,9 @@ int run(int argc, char** argv) {
                                   " from there: reinstall trackshm");
         return exit_failure;
     }
+    if (const auto reason = why_not_tracked()) {
+        print_error(program_name, fmt::format("the program will not be tracked: {}", *reason));
+    }
     return start(options);
 }
 

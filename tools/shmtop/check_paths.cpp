@@ -82,7 +82,7 @@ CheckValue sum_of(const std::vector<Row>& rows, Figure figure) {
 
 using stats::Snapshot;
 
-constexpr std::array<Field<Snapshot>, 16> snapshot_fields = {{
+constexpr std::array<Field<Snapshot>, 17> snapshot_fields = {{
     {"live_bytes", [](const Snapshot& s) { return sum_of(s.devices, [](auto& row) { return row.live_bytes(); }); }},
     {"live_buffers", [](const Snapshot& s) { return sum_of(s.devices, [](auto& row) { return row.live_buffers(); }); }},
     {"leaked_bytes", [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_bytes; }); }},
@@ -100,6 +100,7 @@ constexpr std::array<Field<Snapshot>, 16> snapshot_fields = {{
     {"ambiguous_frees", [](const Snapshot& s) { return known(s.events.ambiguous_frees); }},
     {"implicit_frees", [](const Snapshot& s) { return known(s.events.implicit_frees); }},
     {"quarantined_processes", [](const Snapshot& s) { return known(s.quarantined_processes); }},
+    {"waiting_processes", [](const Snapshot& s) { return known(s.waiting_processes); }},
 }};
 
 // Takes "NAME[N]." off the front of `path` and gives N.

@@ -37,6 +37,7 @@ Examples:
   everywhere      live_bytes live_buffers leaked_bytes leaked_buffers processes exact
                   reported applied pending coalesced dropped rejected
                   unknown_frees ambiguous_frees implicit_frees quarantined_processes
+                  waiting_processes
   one memory      dram.FIELD, l1.FIELD, ..: live_bytes live_buffers used_ratio capacity_bytes
   one device      device[3].FIELD, device[3].dram.FIELD: the same and peak_bytes
   one process     process[1234].FIELD: live_bytes live_buffers peak_bytes pending dropped exact

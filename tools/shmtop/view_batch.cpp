@@ -77,11 +77,13 @@ std::optional<FrameLine> irregular_line(const stats::Snapshot& snapshot) {
          {Counter{"pending", events.pending}, Counter{"coalesced", events.coalesced},
           Counter{"dropped", events.dropped}, Counter{"unknown frees", events.unknown_frees}, Counter{"ambiguous frees", events.ambiguous_frees},
           Counter{"implicit frees", events.implicit_frees}, Counter{"rejected", events.rejected},
-          Counter{"quarantined processes", snapshot.quarantined_processes}}) {
+          Counter{"quarantined processes", snapshot.quarantined_processes},
+          Counter{"waiting processes", snapshot.waiting_processes}}) {
         if (value != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
     }
     if (text.empty()) return std::nullopt;
-    const bool is_loss = events.dropped != 0 || snapshot.quarantined_processes != 0;
+    const bool is_loss =
+        events.dropped != 0 || snapshot.quarantined_processes != 0 || snapshot.waiting_processes != 0;
     return FrameLine{std::move(text), is_loss ? Tone::warning : Tone::normal};
 }
 
@@ -220,7 +222,7 @@ std::string where_text(const stats::Process& process) {
 std::string pid_text(std::int32_t pid) { return pid > 0 ? std::to_string(pid) : "?"; }
 
 FrameLine process_line(const stats::Process& process) {
-    const char mark = process.quarantined ? 'Q' : (process.exact ? ' ' : '~');
+    const char mark = process.quarantined ? 'Q' : process.starved ? 'W' : process.exact ? ' ' : '~';
     return {fmt::format("{:>7} {} {} {:>9} {:>7} {}{:>9} {} {}", pid_text(process.pid),
                         fit_left(printable(user_name(process.uid)), 8), fit_left(printable(process.comm), 15),
                         format_bytes(process.live_bytes), process.live_buffers, process.peak_exact ? ' ' : '>',
@@ -266,8 +268,9 @@ void add_legend(Frame& frame, const stats::Snapshot& snapshot) {
         return std::any_of(snapshot.processes.begin(), snapshot.processes.end(), predicate);
     };
     std::string legend;
-    if (any_process([](const auto& process) { return !process.exact; })) legend += "  ~ events were lost";
+    if (any_process([](const auto& process) { return !process.exact && !process.starved; })) legend += "  ~ events were lost";
     if (any_process([](const auto& process) { return process.quarantined; })) legend += "  Q corrupt, figures frozen";
+    if (any_process([](const auto& process) { return process.starved; })) legend += "  W events wait for room in /dev/shm";
     if (any_process([](const auto& process) { return !process.peak_exact; }) ||
         std::any_of(snapshot.devices.begin(), snapshot.devices.end(),
                     [](const auto& device) { return !device.peak_exact; })) {

@@ -40,7 +40,8 @@ Json events_json(const stats::Snapshot& snapshot) {
             {"ambiguous_frees", events.ambiguous_frees},
             {"implicit_frees", events.implicit_frees},
             {"rejected", events.rejected},
-            {"quarantined_processes", snapshot.quarantined_processes}};
+            {"quarantined_processes", snapshot.quarantined_processes},
+            {"waiting_processes", snapshot.waiting_processes}};
 }
 
 Json type_json(const stats::TypeCounters& memory) {
@@ -105,7 +106,8 @@ Json process_json(const stats::Process& process) {
             {"unknown_frees", process.events.unknown_frees},
             {"ambiguous_frees", process.events.ambiguous_frees},
             {"implicit_frees", process.events.implicit_frees},
-            {"rejected", process.events.rejected}};
+            {"rejected", process.events.rejected},
+            {"starved", process.starved}};
 }
 
 Json exited_json(const stats::Exited& ended) {

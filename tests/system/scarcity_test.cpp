@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Too little of everything: shared memory, descriptors, address space. The host program never notices; whatever is not
+// tracked, or not yet, is said in one line and never passed off as exact.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <sstream>
+
+#include "support/commands.hpp"
+#include "support/eventually.hpp"
+#include "support/private_shm.hpp"
+#include "support/process_record.hpp"
+#include "support/script.hpp"
+#include "support/skip.hpp"
+
+namespace trackshm::test {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::uint64_t KiB = 1024;
+constexpr std::uint64_t MiB = 1024 * KiB;
+
+constexpr const char* needs_mounts = "needs root and mount namespaces";
+
+// What scarce_program prints when nobody is in its way.
+std::string undisturbed_output(std::uint64_t threads, std::uint64_t count) {
+    return run({SCARCE_PROGRAM_PATH, "none", "0", std::to_string(threads), std::to_string(count)}).output;
+}
+
+// Runs it, and checks that it did its own work as if it were alone.
+void check_host_is_unharmed(const Namespace& name_space, const std::string& limit, std::uint64_t value,
+                            std::uint64_t threads, std::uint64_t count, const Environment& more = {}) {
+    INFO(limit << ' ' << value);
+    const CommandResult result =
+        run({SCARCE_PROGRAM_PATH, limit, std::to_string(value), std::to_string(threads), std::to_string(count)},
+            {name_space.tracked(more)});
+    CHECK(result.status.exited_with(42));
+    CHECK(result.output == undisturbed_output(threads, count));
+    CHECK(result.error_output == "");
+}
+
+// Runs an aggregator that cannot start: it says in one line what is wrong and what to do.
+void check_aggregator_refuses(const Namespace& name_space, const std::string& reason, const std::string& remedy) {
+    const CommandResult result = run({SHM_AGGREGATOR_PATH, "--namespace", name_space.name()});
+    INFO(result.error_output);
+    CHECK(result.status.exited_with(1));
+    CHECK(std::count(result.error_output.begin(), result.error_output.end(), '\n') == 1);
+    CHECK(result.error_output.find(reason) != std::string::npos);
+    CHECK(result.error_output.find(remedy) != std::string::npos);
+    CHECK(name_space.segments().empty());
+}
+
+std::size_t count_lines_with(const std::string& text, const std::string& what) {
+    std::istringstream lines(text);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line);) count += line.find(what) != std::string::npos ? 1 : 0;
+    return count;
+}
+
+json snapshot_when(const Namespace& name_space, const std::function<bool(const json&)>& condition) {
+    json snapshot;
+    const bool came = eventually([&] { return condition(snapshot = shmtop_json(name_space)); });
+    INFO(snapshot.dump());
+    CHECK(came);
+    return snapshot;
+}
+
+std::string dump_of_segments(const Namespace& name_space) {
+    return run({SHMDUMP_PATH, "--namespace", name_space.name(), "segments"}).output;
+}
+
+}  // namespace
+
+TEST_CASE("a host program in a tiny, full or read-only /dev/shm runs undisturbed and leaves nothing there") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    const std::string options = GENERATE("size=64k", "size=256k", "size=1m", "size=4k", "ro", "size=1m,nr_inodes=2");
+    INFO(options);
+    PrivateShm shm(options);
+    const Namespace name_space;
+    for (const char* slots : {"64", "4096"}) {
+        check_host_is_unharmed(name_space, "none", 0, 20, 500, {{"TRACKSHM_RING_EVENTS", slots}});
+    }
+    CHECK(name_space.segments("tmp").empty());
+}
+
+TEST_CASE("an aggregator with no room for its state says so and leaves nothing behind") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    const std::string options = GENERATE("size=64k", "size=1m", "size=4m");
+    INFO(options);
+    PrivateShm shm(options);
+    const Namespace name_space;
+    check_aggregator_refuses(name_space, "No space left on device", "enlarge it");
+}
+
+TEST_CASE("an aggregator on a read-only /dev/shm says so") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("ro");
+    check_aggregator_refuses(Namespace{}, "read-only", "remount,rw");
+}
+
+TEST_CASE("a host program whose descriptors run out at any point of its start runs undisturbed") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    std::uint64_t tracked = 0;
+    for (std::uint64_t left = 0; left <= 4; ++left) check_host_is_unharmed(name_space, "files", left, 2, 100);
+    check_no_process_segments(name_space);
+    const json snapshot = shmtop_json(name_space);
+    for (const json& ended : snapshot.at("exited")) {
+        CHECK(ended.at("exact") == true);
+        CHECK(ended.at("leaked_buffers") == 101);
+        ++tracked;
+    }
+    CHECK(tracked >= 1);  // with four left it surely is
+    CHECK(snapshot.at("events").at("reported") == 301 * tracked);
+    CHECK(name_space.segments("tmp").empty());
+}
+
+TEST_CASE("a host program without address space to spare runs undisturbed") {
+    const Namespace name_space;
+    for (const std::uint64_t spare : {0 * KiB, 64 * KiB, 8 * MiB + 512 * KiB, 16 * MiB}) {
+        check_host_is_unharmed(name_space, "memory_before", spare, 2, 5000);
+    }
+    Aggregator aggregator(name_space);
+    CHECK(eventually([&] { return name_space.segments("p").empty(); }));
+    CHECK(imbalance(shmtop_json(name_space)) == "");
+}
+
+TEST_CASE("what a process cannot keep for want of address space is counted as dropped and not called exact") {
+    const Namespace name_space;
+    // Nobody drains: past the ring everything has to be kept in memory.
+    check_host_is_unharmed(name_space, "memory_after", 1 * MiB, 2, 20000, {{"TRACKSHM_RING_EVENTS", "64"}});
+    Aggregator aggregator(name_space);
+    const json snapshot = snapshot_when(name_space, [](const json& now) { return now.at("exited").size() == 1; });
+    CHECK(snapshot.at("events").at("reported") == 2 * 30000 + 1);
+    CHECK(snapshot.at("events").at("dropped") > 0);
+    CHECK(snapshot.at("exited").at(0).at("exact") == false);
+    CHECK(imbalance(snapshot) == "");
+    check_all_released(name_space);
+}
+
+TEST_CASE("threads for whose lanes there is no room share one, and nothing is lost") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=32m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 0 10 0 0");
+    program.sync();
+    shm.fill(300 * KiB);  // two lanes of 128 KiB
+    program("crowd 20 0 0 1 10");
+    program("storm 8 2000 0 0 100 10");
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    CHECK(live_buffers(snapshot) == 21);
+    CHECK(process_row(snapshot, program.pid()).at("reported") == 21 + 2 * 16000);
+    CHECK(process_row(snapshot, program.pid()).at("exact") == true);
+    CHECK(imbalance(snapshot) == "");
+    CHECK(dump_of_segments(name_space).find("no room for more rings") != std::string::npos);
+    CHECK(shm.free_bytes() > 0);  // a lane that was given up takes nothing
+    CHECK(program.finish().exited_with(0));
+}
+
+TEST_CASE("a buffer table that finds no room to grow loses nothing, is not called exact, and goes on when there is") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=64m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    Script other(name_space);
+    program("alloc 0 10 0 0");
+    program.sync();
+    other("alloc 1 1 0 1");
+    other.sync();
+    shm.fill();
+    program("fill 1 20000 0 0 1 10");
+    json snapshot = snapshot_when(name_space, [&](const json& now) {
+        return process_row(now, program.pid()).at("starved") == true;
+    });
+    CHECK(process_row(snapshot, program.pid()).at("exact") == false);
+    CHECK(process_row(snapshot, program.pid()).at("pending") > 0);
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    CHECK(imbalance(snapshot) == "");
+    CHECK(count_lines_with(aggregator.child().error_output(), "no room in /dev/shm for the buffer table") == 1);
+    CHECK(dump_of_segments(name_space).find("no room for it to grow") != std::string::npos);
+    CHECK(shmtop(name_space, {"--once"}).output.find("W events wait for room in /dev/shm") != std::string::npos);
+
+    other("alloc 1 2 0 2");  // the rest is unaffected
+    other.sync();
+    CHECK(process_row(shmtop_json(name_space), other.pid()).at("live_bytes") == 3);
+    CHECK(process_row(shmtop_json(name_space), other.pid()).at("exact") == true);
+
+    shm.make_room();
+    program.sync();
+    snapshot = shmtop_json(name_space);
+    CHECK(process_row(snapshot, program.pid()).at("live_buffers") == 20001);
+    CHECK(process_row(snapshot, program.pid()).at("starved") == false);
+    CHECK(process_row(snapshot, program.pid()).at("exact") == true);
+    CHECK(snapshot.at("aggregator").at("exact") == true);
+    CHECK(snapshot.at("events").at("dropped") == 0);
+    CHECK(imbalance(snapshot) == "");
+    program.finish();
+    CHECK(wait_for_exit_record(name_space, program.pid()).at("exact") == true);
+}
+
+TEST_CASE("a process that dies while its table finds no room is released, and what was lost is counted") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=64m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 0 10 0 0");
+    program.sync();
+    shm.fill();
+    program("fill 1 3000 0 0 1 10");
+    snapshot_when(name_space, [&](const json& now) { return process_row(now, program.pid()).at("starved") == true; });
+    program.child().kill();
+    const json record = wait_for_exit_record(name_space, program.pid());
+    CHECK(record.at("exact") == false);
+    const json snapshot = shmtop_json(name_space);
+    CHECK(snapshot.at("events").at("reported") == 3001);
+    CHECK(snapshot.at("events").at("dropped") > 0);
+    CHECK(snapshot.at("events").at("pending") == 0);
+    CHECK(imbalance(snapshot) == "");
+    check_all_released(name_space);
+    check_no_process_segments(name_space);
+}
+
+TEST_CASE("a process for whose table there is no room waits, is counted, and is taken up exactly when there is") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=16m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    shm.fill(200 * KiB);  // enough for a process with a little ring, not for its table
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}});
+    program("fill 1 5000 0 0 1 10");
+    const json snapshot =
+        snapshot_when(name_space, [](const json& now) { return now.at("events").at("waiting_processes") == 1; });
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    CHECK(snapshot.at("processes").empty());
+    CHECK(count_lines_with(aggregator.child().error_output(), "waits, it cannot be tracked now: No space") == 1);
+    shm.make_room();
+    snapshot_when(name_space, [](const json& now) { return now.at("events").at("waiting_processes") == 0; });
+    program.sync();
+    CHECK(live_buffers(shmtop_json(name_space)) == 5000);
+    CHECK(shmtop_json(name_space).at("aggregator").at("exact") == true);
+    CHECK(name_space.segments("tmp").empty());
+}
+
+TEST_CASE("where the counters find no room for rows these are omitted and counted, and the sums stay exact") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=16m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("usage 0 0 1");
+    program.sync();
+    shm.fill();
+    std::uint64_t bytes = 0;
+    for (std::uint64_t device = 0; device < 256; ++device) {
+        for (std::uint64_t type = 0; type < 16; ++type) {
+            program.send("usage " + std::to_string(device) + " " + std::to_string(type) + " 1000");
+            bytes += 1000;
+        }
+    }
+    for (int i = 0; i < 256 * 16; ++i) program.answer();
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    CHECK(live_bytes(snapshot) == bytes);
+    CHECK(snapshot.at("usage_rows_omitted") > 0);
+    CHECK(process_row(snapshot, program.pid()).at("live_bytes") == bytes);
+    CHECK(process_row(snapshot, program.pid()).at("exact") == true);
+    CHECK(shmtop(name_space, {"--once"}).status.exited_with(0));
+    shm.make_room();
+    snapshot_when(name_space, [](const json& now) { return now.at("usage_rows_omitted") == 0; });
+}
+
+TEST_CASE("a full /dev/shm is told of once, by the aggregator and by whoever starts a program that will not be tracked") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=16m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    shm.fill();
+    check_host_is_unharmed(name_space, "none", 0, 2, 1000);
+    CHECK(name_space.segments("p").empty());
+    CHECK(name_space.segments("tmp").empty());
+    const auto told = [&] { return count_lines_with(aggregator.child().error_output(), "programs that start now run untracked"); };
+    CHECK(eventually([&] { return told() == 1; }));
+    const CommandResult started =
+        run({SHMRUN_PATH, "--namespace", name_space.name(), "--", SCARCE_PROGRAM_PATH, "none", "0", "2", "1000"});
+    CHECK(started.status.exited_with(42));
+    CHECK(started.output == undisturbed_output(2, 1000));
+    CHECK(count_lines_with(started.error_output, "shmrun: ") == 1);
+    CHECK(started.error_output.find("will not be tracked") != std::string::npos);
+    CHECK(shmtop(name_space, {"--json"}).status.exited_with(0));
+    CHECK(told() == 1);
+    shm.make_room();
+    Script program(name_space);
+    program("alloc 0 10 0 1");
+    program.sync();
+    CHECK(live_bytes(shmtop_json(name_space)) == 10);
+}
+
+TEST_CASE("an aggregator without descriptors serves whom it can, counts who waits, and serves them later") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    const rlimit few{40, 40};
+    REQUIRE(prlimit(aggregator.child().pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+    constexpr std::size_t count = 12;
+    std::vector<std::unique_ptr<Script>> programs;
+    for (std::size_t i = 0; i < count; ++i) {
+        programs.push_back(std::make_unique<Script>(name_space));
+        (*programs.back())("alloc 0 100 0 1");
+    }
+    json snapshot = snapshot_when(name_space, [](const json& now) {
+        return now.at("processes").size() + now.at("events").at("waiting_processes").get<std::size_t>() == count;
+    });
+    CHECK(snapshot.at("processes").size() >= 3);
+    CHECK(snapshot.at("events").at("waiting_processes") >= 3);
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    CHECK(live_bytes(snapshot) == 100 * snapshot.at("processes").size());
+    CHECK(count_lines_with(aggregator.child().error_output(), "raise the limit of open files") == 1);
+
+    for (auto& program : programs) CHECK(program->finish().exited_with(0));
+    snapshot = snapshot_when(name_space, [](const json& now) { return now.at("exited").size() == count; });
+    CHECK(snapshot.at("events").at("waiting_processes") == 0);
+    CHECK(snapshot.at("aggregator").at("exact") == true);
+    CHECK(device_row(snapshot, 0).at("allocations_total") == count);
+    check_all_released(name_space);
+    check_no_process_segments(name_space);
+    CHECK(aggregator.terminate().exited_with(0));
+}
+
+TEST_CASE("an aggregator started with too few descriptors either serves and can be stopped, or says why not") {
+    for (const int files : {4, 5, 6, 7, 8, 16, 27}) {
+        INFO(files << " descriptors");
+        const Namespace name_space;
+        Child aggregator({"sh", "-c", "ulimit -n " + std::to_string(files) + "; exec " + SHM_AGGREGATOR_PATH +
+                                          " --namespace " + name_space.name()});
+        REQUIRE(eventually([&] { return aggregator.error_output().find('\n') != std::string::npos; }));
+        if (aggregator.error_output().find("ready") != std::string::npos) {
+            aggregator.signal(SIGTERM);
+            CHECK(aggregator.wait().exited_with(0));
+        } else {
+            CHECK(aggregator.wait().exited_with(1));
+            CHECK(aggregator.error_output().find("raise the limit of open files") != std::string::npos);
+            CHECK(count_lines_with(aggregator.error_output(), "") == 1);
+            CHECK(name_space.segments().empty());
+        }
+    }
+}
+
+}  // namespace trackshm::test
