@@ -165,7 +165,9 @@ std::uint64_t Aggregator::drain(TrackedProcess& process) {
 // The whole batch, or nothing of it.
 bool Aggregator::apply(TrackedProcess& process) {
     if (!process.table().make_room(batch_.allocations)) {
-        return starve(process);
+        if (ledger_.log().is_open()) roll_back(process);
+        // The batch may still fit as it is: most of what it allocates it may free again.
+        if (process.table_header().growing != 0) return starve(process);
     }
     constexpr int attempts = 8;  // each with a table half as large again
     for (int i = 0; i < attempts; ++i) {

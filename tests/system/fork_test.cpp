@@ -58,25 +58,6 @@ TEST_CASE("a child made by a raw clone, which runs no fork handler, starts empty
     CHECK(imbalance(shmtop_json(name_space)) == "");
 }
 
-TEST_CASE("a grandchild by two raw clones is a process of its own too") {
-    const Namespace name_space;
-    Aggregator aggregator(name_space);
-    Script program(name_space);
-    program("alloc 0 1 0 1");
-    for (const char* line : {"clone 6", "alloc 0 10 0 1", "clone 2", "alloc 0 100 0 1", "sync 20000", "free 1"}) {
-        program.send(line);
-    }
-    const pid_t child = first_number(program("alloc 0 20 0 2"));
-    program.sync();
-    CHECK(eventually([&] { return live_bytes(shmtop_json(name_space)) == 121; }));
-    const json snapshot = shmtop_json(name_space);
-    REQUIRE(snapshot.at("processes").size() == 3);
-    CHECK(process_row(snapshot, child).at("live_bytes") == 20);
-    CHECK(process_row(snapshot, program.pid()).at("live_bytes") == 1);
-    CHECK(snapshot.at("events").at("unknown_frees") == 0);
-    CHECK(snapshot.at("events").at("implicit_frees") == 0);
-}
-
 TEST_CASE("programs started by posix_spawn and by vfork are processes of their own") {
     const Namespace name_space;
     Aggregator aggregator(name_space);
