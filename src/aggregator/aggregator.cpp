@@ -121,6 +121,9 @@ bool Aggregator::turn() {
     const bool scheduled_scan = now_ns_ - last_scan_ns_ >= scan_interval_ns;
     if (scheduled_scan) scan_is_due_ = liveness_is_due_ = true;
     if (scan_is_due_) look_for_processes();
+    if (scheduled_scan) {
+        for (const auto& unfinished : discovery_.scan(SegmentKind::temporary)) attacher_.remove_unfinished(unfinished);
+    }
     if (liveness_is_due_) look_for_ended();
     if (scheduled_scan) warn_of_limits();
     turn_events_ = 0;

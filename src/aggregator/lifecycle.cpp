@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aggregator/lifecycle.hpp"
 
+#include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -88,6 +90,17 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         lacking = ENOMEM;
         return nullptr;
     }
+}
+
+void Attacher::remove_unfinished(const Discovery::Found& found) const noexcept {
+    // A creator that we cannot see, in another pid namespace, is long done with what takes it a millisecond.
+    constexpr std::int64_t longest_creation_seconds = 5;
+    struct stat info {};
+    const std::string path = path_of(found.file);
+    if (lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) || (uid_ != 0 && info.st_uid != uid_)) return;
+    const auto now_seconds = static_cast<std::int64_t>(unix_ns() / 1'000'000'000);
+    if (now_seconds - info.st_mtim.tv_sec <= longest_creation_seconds) return;
+    if (kill(found.name.pid, 0) != 0 && errno == ESRCH) ::unlink(path.c_str());  // EPERM: it is alive
 }
 
 std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& found) noexcept {

@@ -30,6 +30,9 @@ public:
     // A table whose process segment is gone: what it held is to be released. Null if it was accounted for already.
     std::unique_ptr<TrackedProcess> adopt_orphan(const Discovery::Found& table) noexcept;
 
+    // A segment under construction whose creator died half-way is nobody's: it goes.
+    void remove_unfinished(const Discovery::Found& found) const noexcept;
+
 private:
     bool open_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
     shm::SegmentStatus create_table(const Discovery::Found& found, const shm::Segment& segment,
