@@ -11,7 +11,11 @@
 //   crowd THREADS D T FIRST_ID SIZE          one allocation in each of THREADS threads that are alive together
 //   time COUNT D T FIRST_ID SIZE             storm in this thread; answers with the median and the 99th percentile of
 //                                            how long a hook took, in ns
+//   hold COUNT D T FIRST_ID SIZE             COUNT allocations in this thread
 //   on N COMMAND...        carries COMMAND out in thread N, which lives on for the next
+//   thread N               answers with the id of thread N
+//   begin N COMMAND...     has thread N carry COMMAND out, and answers at once
+//   trap COMMAND...        a breakpoint trap right before and right after: of `alloc`, `sync` or `exit`
 //   fork N                 carries the next N lines out in a forked child, which then waits; answers with its pid
 //   clone N                the same by a raw system call, which runs no pthread_atfork handler
 //   daemonise              goes on as a grandchild in a session of its own, whose pid it answers with; this process exits
@@ -89,7 +93,7 @@ public:
         done.get_future().wait();
     }
 
-private:
+    // Only once the one before is done.
     void hand_over(std::function<void()> job) {
         {
             const std::lock_guard lock(mutex_);
@@ -98,6 +102,7 @@ private:
         changed_.notify_one();
     }
 
+private:
     void loop() {
         for (;;) {
             std::unique_lock lock(mutex_);
@@ -129,6 +134,40 @@ void fill(const Numbers& n) {
             trackshm_report_allocation(n.device(2), n[5], n.type(3), first + i);
         }
     });
+}
+
+void hold(const Numbers& n) {
+    for (std::uint64_t i = 0; i < n[0]; ++i) trackshm_report_allocation(n.device(1), n[4], n.type(2), n[3] + i);
+}
+
+// A tracer finds the hook's instructions between the two.
+inline void trap() { asm volatile("int3" ::: "memory"); }
+
+// Nothing but the call stands between the traps: the arguments are made ready before.
+std::string carry_out_trapped(const Words& words) {
+    const Numbers n(Words(words.begin() + 1, words.end()));
+    if (words.at(1) == "alloc") {
+        const std::uint32_t device = n.device(0);
+        const std::uint64_t size_bytes = n[1];
+        const std::uint8_t type = n.type(2);
+        const std::uint64_t id = n[3];
+        trap();
+        trackshm_report_allocation(device, size_bytes, type, id);
+        trap();
+        return "ok";
+    }
+    if (words.at(1) == "sync") {
+        const auto timeout_ms = static_cast<std::uint32_t>(n[0]);
+        trap();
+        const int result = trackshm_sync(timeout_ms);
+        trap();
+        return "ok " + std::to_string(result);
+    }
+    if (words.at(1) == "exit") {
+        trap();
+        std::exit(0);
+    }
+    return "error cannot trap " + words.at(1);
 }
 
 void storm(const Numbers& n) {
@@ -224,15 +263,33 @@ private:
         if (words[0] == "fork") return fork_child(words, input, fork);
         if (words[0] == "clone") return fork_child(words, input, fork_raw);
         if (words[0] == "on") return execute_on_worker(words, line);
+        if (words[0] == "thread") return id_of_worker(words);
+        if (words[0] == "begin") return begin_on_worker(words);
         return execute_here(words);
     }
 
-    std::string execute_on_worker(const Words& words, const std::string& line) {
+    Worker& worker_of(const Words& words) {
         auto& worker = workers_[words.at(1)];
         if (!worker) worker = std::make_unique<Worker>();
+        return *worker;
+    }
+
+    std::string begin_on_worker(const Words& words) {
+        worker_of(words).hand_over([this, rest = Words(words.begin() + 2, words.end())] { execute_here(rest); });
+        return "ok";
+    }
+
+    std::string id_of_worker(const Words& words) {
+        pid_t id = 0;
+        worker_of(words).run([&] { id = gettid(); });
+        return "ok " + std::to_string(id);
+    }
+
+    std::string execute_on_worker(const Words& words, const std::string& line) {
+        Worker& worker = worker_of(words);
         const Words rest(words.begin() + 2, words.end());
         std::string answer = "error " + line;
-        worker->run([&] { answer = execute_here(rest); });
+        worker.run([&] { answer = execute_here(rest); });
         return answer;
     }
 
@@ -240,6 +297,7 @@ private:
         const std::string& verb = words.at(0);
         const Numbers n(words);
         if (report(verb, words, n)) return "ok";
+        if (verb == "trap") return carry_out_trapped(words);
         if (verb == "enabled") return trackshm_enabled() ? "ok 1" : "ok 0";
         if (verb == "sync") return "ok " + std::to_string(trackshm_sync(static_cast<std::uint32_t>(n[0])));
         if (verb == "time") return "ok " + time_hooks(n);
@@ -279,6 +337,8 @@ private:
             trackshm_describe_memory(n.device(0), n.type(1), n[2]);
         } else if (verb == "fill") {
             fill(n);
+        } else if (verb == "hold") {
+            hold(n);
         } else if (verb == "storm") {
             storm(n);
         } else if (verb == "crowd") {
