@@ -133,7 +133,7 @@ int run(int argc, char** argv) {
     }
     if (!line.child_role.empty()) return run_role(line);
     if (line.list) {
-        for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<18}{}\n", benchmark.name, benchmark.summary);
+        for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<21}{}\n", benchmark.name, benchmark.summary);
         return 0;
     }
     if (line.options.quick && app.count("--rounds") == 0) line.options.rounds = 1;

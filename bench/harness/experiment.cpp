@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness/experiment.hpp"
 
+#include <future>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -36,6 +37,18 @@ double median_figure(const Measurement& measurement, const std::string& figure) 
     return across_rounds(measurement.rounds).at(figure).get<double>();
 }
 
+// The child keeps going while one aggregator after another is killed.
+Figures run_under_restarts(AggregatorProcess& aggregator, const Trial& trial, const nlohmann::json& arguments,
+                           const Environment& environment) {
+    // Not the other way round: a process dies with the thread that started it, and the last aggregator must stay.
+    auto child = std::async(std::launch::async, [&] { return run_child(trial.role, arguments, environment); });
+    std::uint64_t restarts = 0;
+    for (; child.wait_for(trial.aggregator_life) != std::future_status::ready; ++restarts) aggregator.restart();
+    Figures figures = child.get();
+    figures["restarts"] = restarts;
+    return figures;
+}
+
 Figures run_tracked(const Options& options, const Trial& trial, Result& result) {
     AggregatorProcess aggregator(options.aggregator);
     nlohmann::json arguments = trial.arguments;
@@ -43,7 +56,9 @@ Figures run_tracked(const Options& options, const Trial& trial, Result& result) 
     Environment environment = aggregator.name_space().tracking_on();
     environment.insert(environment.end(), trial.environment.begin(), trial.environment.end());
 
-    Figures figures = run_child(trial.role, arguments, environment);
+    Figures figures = trial.aggregator_life.count() != 0
+                          ? run_under_restarts(aggregator, trial, arguments, environment)
+                          : run_child(trial.role, arguments, environment);
     const stats::Snapshot snapshot = aggregator.settled_snapshot();
     const auto reported = figures.at(events_figure).get<std::uint64_t>();
     check_nothing_lost(snapshot, reported, trial.variant, result);

@@ -4,6 +4,7 @@
 // slows all of them down.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Trial {
     nlohmann::json arguments = nlohmann::json::object();
     Tracking tracking = Tracking::on;  // on: with an aggregator of its own, and a check that no event was lost
     Environment environment = {};      // in addition
+    std::chrono::milliseconds aggregator_life{0};  // after so long it is killed and the next one started; 0: it stays
 };
 
 // Measures every trial options.rounds times, alternating. A role that runs tracked must return the figure `events`:

@@ -163,9 +163,19 @@ UniqueNamespace::~UniqueNamespace() {
 Environment UniqueNamespace::tracking_on() const { return {{"TRACKSHM", "1"}, {"TRACKSHM_NAMESPACE", name_}}; }
 
 AggregatorProcess::AggregatorProcess(const std::string& program)
-    : error_fd_(memfd_create("aggregator-stderr", MFD_CLOEXEC)) {
+    : program_(program), error_fd_(memfd_create("aggregator-stderr", MFD_CLOEXEC)) {
+    start();
+}
+
+void AggregatorProcess::restart() {
+    reader_.reset();
+    process_.reset();  // kills it
+    start();
+}
+
+void AggregatorProcess::start() {
     Process::Setup setup;
-    setup.program = program;
+    setup.program = program_;
     setup.arguments = {"--namespace", name_space_.name()};
     setup.core = Core::consumer;
     setup.error_fd = error_fd_;

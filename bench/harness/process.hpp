@@ -79,14 +79,18 @@ public:
     ~AggregatorProcess();
 
     pid_t pid() const noexcept { return process_->pid(); }
+    // SIGKILL, and another in its place once readers can attach to that.
+    void restart();
     const UniqueNamespace& name_space() const noexcept { return name_space_; }
     // The counters once every tracked process has ended and all it reported is applied; throws if that never happens.
     stats::Snapshot settled_snapshot();
 
 private:
+    void start();
     void wait_until_readable();
     std::string error_output() const;
 
+    std::string program_;
     UniqueNamespace name_space_;
     int error_fd_;
     std::optional<Process> process_;
