@@ -29,6 +29,18 @@ std::vector<std::string> environment_of_child(const Environment& added) {
     return result;
 }
 
+// Programs of this build run in the emulator it needs, if any.
+Arguments with_emulator(const Arguments& arguments) {
+#ifdef TRACKSHM_EMULATOR
+    if (arguments.front().starts_with(TRACKSHM_BINARY_DIR)) {
+        Arguments result{TRACKSHM_EMULATOR};
+        result.insert(result.end(), arguments.begin(), arguments.end());
+        return result;
+    }
+#endif
+    return arguments;
+}
+
 std::vector<char*> pointers_to(std::vector<std::string>& strings) {
     std::vector<char*> result;
     for (std::string& text : strings) result.push_back(text.data());
@@ -88,7 +100,7 @@ std::optional<std::string> Capture::next_line() {
 }
 
 Child::Child(const Arguments& arguments, const ChildOptions& options) {
-    std::vector<std::string> argument_strings = arguments;
+    std::vector<std::string> argument_strings = with_emulator(arguments);
     std::vector<std::string> environment_strings = environment_of_child(options.environment);
     const std::vector<char*> argument_pointers = pointers_to(argument_strings);
     const std::vector<char*> environment_pointers = pointers_to(environment_strings);
