@@ -8,6 +8,7 @@
 //   enabled                sync MS               setenv NAME VALUE
 //   fill THREADS COUNT D T FIRST_ID SIZE     COUNT allocations in each thread, ids FIRST_ID and up
 //   storm THREADS COUNT D T FIRST_ID SIZE    COUNT times an allocation and its free in each thread
+//   empty FIRST_ID COUNT                     frees of COUNT ids by id
 //   crowd THREADS D T FIRST_ID SIZE          one allocation in each of THREADS threads that are alive together
 //   time COUNT D T FIRST_ID SIZE             storm in this thread; answers with the median and the 99th percentile of
 //                                            how long a hook took, in ns
@@ -341,6 +342,8 @@ private:
             hold(n);
         } else if (verb == "storm") {
             storm(n);
+        } else if (verb == "empty") {
+            for (std::uint64_t i = 0; i < n[1]; ++i) trackshm_report_deallocation(n[0] + i);
         } else if (verb == "crowd") {
             crowd(n);
         } else {
