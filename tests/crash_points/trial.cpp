@@ -206,7 +206,7 @@ void Stage::take_over(const Environment& environment, bool is_first, Outcome& ou
     Environment whole = environment;
     whole["LD_PRELOAD"] = STORE_TRAP_PATH;
     Child aggregator({SHM_AGGREGATOR_PATH, "--namespace", name_space_.name(), "--quiet"}, {whole});
-    const ExitStatus status = aggregator.wait();
+    const ExitStatus status = aggregator.wait(Milliseconds(120000));  // every store of it costs two signals
     if (status.killed_by(SIGKILL)) {
         ++outcome.deaths;
     } else if (!status.exited_with(0)) {
