@@ -12,6 +12,7 @@
 
 #include "aggregator/fault_guard.hpp"
 #include "aggregator/ledger.hpp"
+#include "shm/drain_order.hpp"
 #include "shm/os.hpp"
 #include "shm/record_lock.hpp"
 
@@ -56,19 +57,19 @@ ReadResult TrackedProcess::read(Batch& batch) noexcept {
     batch.estate_position = table_header().estate_position;
     bool sound = false;
     const bool survived = survives([&] {
-        const std::uint64_t ticket_limit = header().tickets.load(std::memory_order_acquire);  // before the positions
-        seen_tickets_ = ticket_limit;
-        sound = collect_heads(batch) && merge(batch, ticket_limit);
+        sound = drain_in_order(
+            header().tickets, [&] { return collect_heads(batch); },
+            [&](std::uint64_t ticket_limit) { return merge(batch, seen_tickets_ = ticket_limit); });
     });
     return survived && sound ? ReadResult::ok : ReadResult::corrupt;
 }
 
 bool TrackedProcess::collect_heads(Batch& batch) noexcept {
     head_count_ = 0;
-    const std::uint32_t lanes = std::min(header().lanes_used.load(std::memory_order_acquire), lane_count);
+    const std::uint32_t lanes = std::min(lanes_to_look_at(header().lanes_used), lane_count);
     const Slot* const slots = segment_.at<const Slot>(slots_offset);
     for (std::uint32_t i = 0; i < lanes; ++i) {
-        const std::uint64_t write = lane(i)->write_position.load(std::memory_order_acquire);
+        const std::uint64_t write = published_position(*lane(i));
         if (!add_head(slots + std::uint64_t{i} * slots_per_lane_, slots_per_lane_, write, &batch.positions[i])) {
             return false;
         }
@@ -156,12 +157,7 @@ bool TrackedProcess::take_run(Batch& batch, Head& head, std::uint64_t ticket_lim
 void TrackedProcess::release_slots() noexcept {
     survives([&] {
         const std::uint32_t lanes = std::min(header().lanes_used.load(std::memory_order_relaxed), lane_count);
-        for (std::uint32_t i = 0; i < lanes; ++i) {
-            const std::uint64_t position = table_header().lane_positions[i];
-            if (lane(i)->read_position.load(std::memory_order_relaxed) != position) {
-                lane(i)->read_position.store(position, std::memory_order_release);  // acquired by the producer
-            }
-        }
+        for (std::uint32_t i = 0; i < lanes; ++i) release_slots_below(*lane(i), table_header().lane_positions[i]);
     });
 }
 

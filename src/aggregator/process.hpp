@@ -3,12 +3,7 @@
 // One tracked process as the aggregator holds it: its segment, which is not trusted, its table, which is ours, and how
 // far its lanes are read.
 //
-// Order. A pass loads the ticket counter first (g, acquire), then every lane's write position (acquire), and merges the
-// lanes by ticket up to g. Claim: if event p happened-before event e in the program, and this pass applies e, then it
-// applied p before. Because p's publish came before e's fetch_add (acq_rel); our load of g reads a value at or after
-// that fetch_add and so synchronises with it through the release sequence; so the later load of p's lane sees p; and
-// p's ticket is smaller. An event with a ticket below g that is not visible yet is one whose hook has not returned:
-// nothing can depend on it, it is applied in a later pass.
+// Events of all lanes are merged by ticket. Why that is the program's order: shm/drain_order.hpp.
 #pragma once
 
 #include <array>

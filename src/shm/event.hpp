@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "shm/atomics.hpp"
+
 namespace trackshm::shm {
 
 inline constexpr std::uint32_t max_device_id = 65535;
@@ -76,26 +78,30 @@ inline constexpr Event make_event(std::uint64_t what, std::uint64_t id, std::uin
             (what >> 15 & 1) != 0};
 }
 
-// Two slots per cache line. The words are atomics only so that a concurrent scribbler is not undefined behaviour;
-// they are stored and loaded relaxed, the lane's positions order them.
-struct Slot {
-    std::atomic<std::uint64_t> ticket;
-    std::atomic<std::uint64_t> id;
-    std::atomic<std::uint64_t> size;
-    std::atomic<std::uint64_t> what;  // see pack_what
+// Two slots per cache line. The words are stored and loaded relaxed: the lane's positions order them.
+template <class Atomics>
+struct BasicSlot {
+    using Word = typename Atomics::template Ordered<std::uint64_t>;
+    Word ticket;
+    Word id;
+    Word size;
+    Word what;  // see pack_what
 };
+using Slot = BasicSlot<StdAtomics>;
 static_assert(sizeof(Slot) == 32, "two slots per 64-byte line; the ABI of every ring");
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would not work across processes");
 
-inline void store_slot(Slot& slot, std::uint64_t ticket, std::uint64_t what, std::uint64_t id,
-                       std::uint64_t size) noexcept {
+template <class Atomics>
+void store_slot(BasicSlot<Atomics>& slot, std::uint64_t ticket, std::uint64_t what, std::uint64_t id,
+                std::uint64_t size) noexcept {
     slot.ticket.store(ticket, std::memory_order_relaxed);
     slot.id.store(id, std::memory_order_relaxed);
     slot.size.store(size, std::memory_order_relaxed);
     slot.what.store(what, std::memory_order_relaxed);
 }
 
-inline Event load_event(const Slot& slot) noexcept {
+template <class Atomics>
+Event load_event(const BasicSlot<Atomics>& slot) noexcept {
     return make_event(slot.what.load(std::memory_order_relaxed), slot.id.load(std::memory_order_relaxed),
                       slot.size.load(std::memory_order_relaxed));
 }

@@ -33,7 +33,7 @@ inline bool in_range(std::uint32_t device, std::uint64_t size, std::uint8_t type
 
 [[gnu::always_inline]] inline void report(EventKind kind, std::uint32_t device, std::uint8_t type, std::uint64_t id,
                                           std::uint64_t size) noexcept {
-    const Mode mode = gate.mode.load(std::memory_order_acquire);  // release: Producer::flush, Producer::start
+    const Mode mode = gate.look();  // release: Producer::flush, Producer::start
     if (mode == Mode::off) return;
     if (!in_range(device, size, type)) [[unlikely]] return reject();
     const std::uint64_t what = pack_what(kind, type, static_cast<std::uint16_t>(device));
@@ -44,7 +44,7 @@ inline bool in_range(std::uint32_t device, std::uint64_t size, std::uint8_t type
 __attribute__((destructor)) void at_exit() {
     const KeepErrno keep;
     const InternalCall internal;
-    const Mode mode = gate.mode.load(std::memory_order_acquire);
+    const Mode mode = gate.look();
     if (mode == Mode::active || mode == Mode::coalescing) Producer::instance().finish();
 }
 
@@ -56,7 +56,7 @@ using namespace trackshm::shm;
 extern "C" {
 
 bool trackshm_enabled(void) noexcept {
-    const Mode mode = gate.mode.load(std::memory_order_acquire);
+    const Mode mode = gate.look();
     if (mode != Mode::undecided) return mode != Mode::off;
     const KeepErrno keep;
     const InternalCall internal;
@@ -93,7 +93,7 @@ void trackshm_report_allocation_failure(uint32_t device_id, uint64_t size_bytes,
 }
 
 void trackshm_describe_device(uint32_t device_id, const char* name) noexcept {
-    if (gate.mode.load(std::memory_order_acquire) == Mode::off || name == nullptr) return;
+    if (gate.look() == Mode::off || name == nullptr) return;
     if (!in_range(device_id, 0, 0)) return reject();
     const KeepErrno keep;
     const InternalCall internal;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The producer's end of a lane: a single-producer single-consumer ring of slots (Lamport 1983; each side caches the
-// other's position, as in FastForward and its descendants).
+// other's position, as in FastForward and its descendants). The consumer's end is in drain_order.hpp.
 #pragma once
 
 #include <atomic>
@@ -17,17 +17,28 @@ namespace trackshm::shm {
 // line that the aggregator's core still owns would make it wait.
 inline constexpr std::uint64_t prefetch_slots = 8;
 
-struct ProducerLane {
-    Slot* slots = nullptr;
-    LaneHeader* header = nullptr;
+template <class Atomics>
+struct BasicProducerLane {
+    using Tickets = typename Atomics::template Shared<std::uint64_t>;
+
+    BasicSlot<Atomics>* slots = nullptr;
+    BasicLaneHeader<Atomics>* header = nullptr;
     std::uint64_t write_position = 0;
     std::uint64_t write_limit = 0;  // full when write_position gets here; refreshed from the aggregator's position
     std::uint64_t capacity = 0;     // a power of two
 
+    // A lane just claimed. Goes on where its last owner stopped: the claim acquired that.
+    static BasicProducerLane at(BasicSlot<Atomics>* slots, BasicLaneHeader<Atomics>* header,
+                                std::uint64_t capacity) noexcept {
+        BasicProducerLane lane{slots, header, header->write_position.load(std::memory_order_relaxed), 0, capacity};
+        lane.refresh();
+        return lane;
+    }
+
     // Cost: one fetch_add, five plain stores. False if the lane looks full; then nothing was written, no ticket taken.
-    bool push(std::atomic<std::uint64_t>& tickets, std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
+    bool push(Tickets& tickets, std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
         if (write_position == write_limit) [[unlikely]] return false;
-        // acq_rel: the drain's argument of order stands on it, see aggregator/process.hpp.
+        // Its release is what the drain's argument of order stands on, see drain_order.hpp.
         const std::uint64_t ticket = tickets.fetch_add(1, std::memory_order_acq_rel);
         store_slot(slots[write_position & (capacity - 1)], ticket, what, id, size);
         ++write_position;
@@ -35,7 +46,7 @@ struct ProducerLane {
         prefetch_for_write(&slots[(write_position + prefetch_slots) & (capacity - 1)]);
         return true;
     }
-    bool push(std::atomic<std::uint64_t>& tickets, const Event& event) noexcept {
+    bool push(Tickets& tickets, const Event& event) noexcept {
         return push(tickets, pack_what(event), event.id, event.size);
     }
 
@@ -50,5 +61,7 @@ struct ProducerLane {
 
     std::uint64_t room() const noexcept { return write_limit - write_position; }
 };
+
+using ProducerLane = BasicProducerLane<StdAtomics>;
 
 }  // namespace trackshm::shm

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "shm/atomics.hpp"
 #include "shm/event.hpp"
 
 namespace trackshm::shm {
@@ -86,16 +87,29 @@ struct ProcessHeader {
     alignas(line_bytes) std::atomic<std::uint64_t> watermark;
 };
 
-struct LaneHeader {
+// Who may touch a lane's slots and its write position.
+//
+//             claim, reserve             hand back
+//   untouched ───────────────▶ claimed ────────────▶ idle
+//       ▲    no storage left     │  ▲      claim       │
+//       └────────────────────────┘  └──────────────────┘
+enum class LaneState : std::uint32_t {
+    untouched = 0,  // nobody: it has no storage yet, and touching its slots might raise SIGBUS
+    claimed = 1,    // one thread
+    idle = 2,       // nobody; its next owner goes on at the position the last one left
+};
+
+template <class Atomics>
+struct BasicLaneHeader {
     // Events published: slots [read_position, write_position) are the reader's. Release by the producer, acquire by
     // the aggregator's drain.
-    alignas(line_bytes) std::atomic<std::uint64_t> write_position;
-    // 0 free, 1 claimed by a thread. A thread that exits stores 0 with release; the next claimer's CAS acquires it and
-    // so continues at the position the last one left.
-    std::atomic<std::uint32_t> claimed;
+    alignas(line_bytes) typename Atomics::template Shared<std::uint64_t> write_position;
+    // Released by the thread that hands the lane back, acquired by the next claim. See lane_claim.hpp.
+    typename Atomics::template Shared<LaneState> state;
     // Slots below are free again. Release by the aggregator after the batch is committed, acquire by the producer.
-    alignas(line_bytes) std::atomic<std::uint64_t> read_position;
+    alignas(line_bytes) typename Atomics::template Shared<std::uint64_t> read_position;
 };
+using LaneHeader = BasicLaneHeader<StdAtomics>;
 
 inline constexpr std::uint64_t page_bytes = 4096;
 
@@ -114,6 +128,7 @@ static_assert(offsetof(ProcessHeader, magic) == 0, "readers check the first word
 static_assert(offsetof(ProcessHeader, tickets) % line_bytes == 0, "tickets must not share a line");
 static_assert(offsetof(ProcessHeader, watermark) % line_bytes == 0, "the aggregator's only line in this header");
 static_assert(sizeof(LaneHeader) == 2 * line_bytes, "producer and consumer never write the same line");
+static_assert(static_cast<std::uint32_t>(LaneState::untouched) == 0, "a new segment reads as zeros");
 static_assert(sizeof(ProcessHeader) <= page_bytes);
 static_assert(slots_offset % page_bytes == 0, "lane storage is reserved page by page");
 

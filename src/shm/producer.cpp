@@ -13,6 +13,7 @@
 #include <new>
 
 #include "shm/internal_call.hpp"
+#include "shm/lane_claim.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
 #include "shm/record_lock.hpp"
@@ -82,10 +83,10 @@ Producer& Producer::instance() noexcept {
 }
 
 Mode Producer::decide() noexcept {
-    Mode mode = gate.mode.load(std::memory_order_acquire);
+    Mode mode = gate.look();
     if (was_left_by_parent(mode)) start_over_in_child();
     const std::lock_guard<std::mutex> lock(deciding_);
-    mode = gate.mode.load(std::memory_order_acquire);
+    mode = gate.look();
     if (mode != Mode::undecided) return mode;
     const Mode decided = start() ? Mode::active : Mode::off;
     gate.mode.store(decided, std::memory_order_release);
@@ -166,7 +167,7 @@ void Producer::fill_header() noexcept {
     h->pid = owner_pid_;
     h->uid = geteuid();
     own_comm(h->comm);
-    lane_header(shared_lane)->claimed.store(1, std::memory_order_relaxed);
+    lane_header(shared_lane)->state.store(LaneState::claimed, std::memory_order_relaxed);
     h->lanes_used.store(1, std::memory_order_relaxed);
     h->magic.store(process_magic, std::memory_order_release);
 }
@@ -196,40 +197,34 @@ void Producer::let_go_of_parents() noexcept {
 // --- lanes ----------------------------------------------------------------------------------------------------------
 
 ProducerLane Producer::lane_at(std::uint32_t lane) const noexcept {
-    ProducerLane result;
-    result.capacity = settings_.slots_per_lane;
-    result.slots = segment_.at<Slot>(slots_offset) + lane * result.capacity;
-    result.header = lane_header(lane);
-    result.write_position = result.header->write_position.load(std::memory_order_relaxed);
-    result.refresh();
-    return result;
+    const std::uint64_t capacity = settings_.slots_per_lane;
+    return ProducerLane::at(segment_.at<Slot>(slots_offset) + lane * capacity, lane_header(lane), capacity);
 }
 
 bool Producer::claim_lane() noexcept {
     for (std::uint32_t lane = shared_lane + 1; lane < lane_count; ++lane) {
-        std::uint32_t expected = 0;
-        // acquire: the position the last owner left, see LaneHeader::claimed
-        if (!lane_header(lane)->claimed.compare_exchange_strong(expected, 1, std::memory_order_acquire)) continue;
-        if (!reserve_lane(lane)) {
-            lane_header(lane)->claimed.store(0, std::memory_order_release);
-            header()->impairment.store(static_cast<std::uint32_t>(Impairment::no_lane_storage),
-                                       std::memory_order_relaxed);
-            return false;
+        switch (claim(*lane_header(lane), [&] { return reserve_lane(lane); })) {
+            case ClaimResult::claimed: return keep_for_this_thread(lane);
+            case ClaimResult::taken: break;
+            case ClaimResult::no_storage:
+                header()->impairment.store(static_cast<std::uint32_t>(Impairment::no_lane_storage),
+                                           std::memory_order_relaxed);
+                return false;
         }
-        if (pthread_setspecific(thread_exit_key, reinterpret_cast<void*>(std::uintptr_t{lane} + 1)) != 0) {
-            lane_header(lane)->claimed.store(0, std::memory_order_release);
-            return false;
-        }
-        this_thread.lane = lane_at(lane);
-        return true;
     }
     return false;
 }
 
+bool Producer::keep_for_this_thread(std::uint32_t lane) noexcept {
+    if (pthread_setspecific(thread_exit_key, reinterpret_cast<void*>(std::uintptr_t{lane} + 1)) != 0) {
+        hand_back(*lane_header(lane));
+        return false;
+    }
+    this_thread.lane = lane_at(lane);
+    return true;
+}
+
 bool Producer::reserve_lane(std::uint32_t lane) noexcept {
-    ProcessHeader* h = header();
-    std::uint32_t used = h->lanes_used.load(std::memory_order_relaxed);
-    if (lane < used) return true;  // it has its storage since its first owner
     const std::uint64_t bytes = settings_.slots_per_lane * sizeof(Slot);
     const std::uint64_t offset = slots_offset + lane * bytes;
     std::byte* const storage = segment_.data() + offset;
@@ -240,8 +235,7 @@ bool Producer::reserve_lane(std::uint32_t lane) noexcept {
             return false;
         }
     }
-    while (used < lane + 1 && !h->lanes_used.compare_exchange_weak(used, lane + 1, std::memory_order_release)) {
-    }
+    raise_lanes_used(header()->lanes_used, lane + 1);
     return true;
 }
 
@@ -257,13 +251,13 @@ void Producer::hand_back_lane(void* lane_plus_one) noexcept {
     LaneHeader* const lane = this_thread.lane.header;
     this_thread.lane = ProducerLane{};
     this_thread.wants_lane = false;
-    lane->claimed.store(0, std::memory_order_release);  // acquired by the next claim
+    hand_back(*lane);
 }
 
 // --- the slow path --------------------------------------------------------------------------------------------------
 
 void Producer::report_slowly(const Event& event) noexcept {
-    Mode mode = gate.mode.load(std::memory_order_acquire);
+    Mode mode = gate.look();
     if (mode == Mode::undecided) mode = decide();
     if (mode == Mode::off) return;
     if (mode == Mode::active) {
@@ -278,16 +272,13 @@ void Producer::report_slowly(const Event& event) noexcept {
 }
 
 void Producer::report_under_mutex(const Event& event) noexcept {
-    if (gate.mode.load(std::memory_order_relaxed) == Mode::active) {
-        // Tickets order events whichever lane they take: lane 0 also is what a full lane spills into.
-        if (push_shared(event, event.reports())) return;
-        if (!settings_.drop_on_overflow) enter_coalescing();
-    }
+    // Tickets order events whichever lane they take: lane 0 also is what a full lane spills into.
+    const auto spill = [&] { return push_shared(event, event.reports()); };
     if (settings_.drop_on_overflow) {
-        header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
+        if (!spill()) header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
         return;
     }
-    absorb(event);
+    spill_or_hold(gate, spill, [&] { absorb(event); });
 }
 
 // One slot in lane 0. `reports` of the program's reports go out with it directly, not through the coalescer.
@@ -299,7 +290,7 @@ bool Producer::push_shared(const Event& event, std::uint64_t reports) noexcept {
 }
 
 void Producer::report_name(std::uint16_t device, const char* name) noexcept {
-    Mode mode = gate.mode.load(std::memory_order_acquire);
+    Mode mode = gate.look();
     if (mode == Mode::undecided) mode = decide();
     if (mode == Mode::off) return;
     char padded[name_bytes] = {};
@@ -321,14 +312,9 @@ void Producer::count_rejected() noexcept {
 
 // --- coalescing -----------------------------------------------------------------------------------------------------
 
-void Producer::enter_coalescing() noexcept {
-    header()->coalescing.store(1, std::memory_order_relaxed);
-    // Before the event is absorbed: whatever happens after this hook sees the mode.
-    gate.mode.store(Mode::coalescing, std::memory_order_release);
-}
-
 void Producer::absorb(const Event& event) noexcept {
     constexpr std::uint64_t slots_per_report = 64;  // bounds what one hook does on behalf of the others
+    header()->coalescing.store(1, std::memory_order_relaxed);
     if (!coalescer_.absorb(event)) {
         header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
         header()->impairment.store(static_cast<std::uint32_t>(Impairment::coalescing_limit),
@@ -348,14 +334,18 @@ void Producer::publish_coalescer() noexcept {
 
 // Sends what was coalesced into lane 0, with fresh tickets. When all of it is out the process is active again.
 bool Producer::flush(std::uint64_t max_slots) noexcept {
-    const bool done = coalescer_.flush([&](const Event& event) {
+    const auto push = [&](const Event& event) {
         if (max_slots == 0) return false;
         --max_slots;
         return push_shared(held(event), 0);
-    });
-    if (!done) return false;
+    };
+    return send_held(gate, [&] { return send_coalesced(push); });
+}
+
+template <class Push>
+bool Producer::send_coalesced(Push&& push) noexcept {
+    if (!coalescer_.flush(push)) return false;
     header()->coalescing.store(0, std::memory_order_relaxed);
-    gate.mode.store(Mode::active, std::memory_order_release);  // acquired by the hooks
     return true;
 }
 
@@ -373,7 +363,7 @@ void* Producer::flusher_main(void* producer) noexcept {
 bool Producer::flush_or_rest(std::uint64_t& rest_ns) noexcept {
     constexpr std::uint64_t longest_rest_ns = 10'000'000;
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (gate.mode.load(std::memory_order_relaxed) == Mode::coalescing) {
+    if (gate.look_under_mutex() == Mode::coalescing) {
         shared_lane_.refresh();
         const bool moved = shared_lane_.room() > 0;
         if (!flush(shared_lane_.capacity)) {
@@ -397,7 +387,7 @@ void Producer::finish() noexcept {
         locked = mutex_.try_lock();
     }
     if (locked) {
-        if (gate.mode.load(std::memory_order_relaxed) == Mode::coalescing && !flush(~std::uint64_t{0})) write_estate();
+        if (gate.look_under_mutex() == Mode::coalescing && !flush(~std::uint64_t{0})) write_estate();
         mutex_.unlock();
     }
     header()->exit_state.store(static_cast<std::uint32_t>(ExitState::exited), std::memory_order_release);
@@ -421,19 +411,20 @@ void Producer::write_estate() noexcept {
     if (mapped == MAP_FAILED) return;
     Slot* const slots = static_cast<Slot*>(mapped);
     std::uint64_t count = 0;
-    const bool all_sent = coalescer_.flush([&](const Event& event) {
+    const auto push = [&](const Event& event) {
         if (count == capacity) return false;
         h->extra_slots.fetch_add(1, std::memory_order_relaxed);
         const std::uint64_t ticket = tickets->fetch_add(1, std::memory_order_acq_rel);
         store_slot(slots[count++], ticket, pack_what(held(event)), event.id, event.size);
         return true;
+    };
+    send_held(gate, [&] {
+        const bool all_sent = send_coalesced(push);
+        munmap(mapped, bytes);
+        h->estate_offset.store(offset, std::memory_order_relaxed);
+        h->estate_count.store(count, std::memory_order_release);  // acquired by the drain
+        return all_sent;
     });
-    munmap(mapped, bytes);
-    h->estate_offset.store(offset, std::memory_order_relaxed);
-    h->estate_count.store(count, std::memory_order_release);  // acquired by the drain
-    if (!all_sent) return;
-    h->coalescing.store(0, std::memory_order_relaxed);
-    gate.mode.store(Mode::active, std::memory_order_release);
 }
 
 }  // namespace trackshm::shm

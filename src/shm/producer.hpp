@@ -12,8 +12,7 @@
 //       └──────  off
 //
 // active: each thread writes to its own lane. coalescing: every thread reports into the coalescer, under the mutex; an
-// event that depends on a coalesced one therefore sees the mode and follows it there, so order survives. The mode goes
-// back to active, with release, once the coalescer is empty; a hook loads it with acquire, so its ticket is larger.
+// event that depends on a coalesced one therefore sees the mode and follows it there, so order survives (gate.hpp).
 #pragma once
 
 #include <pthread.h>
@@ -25,20 +24,13 @@
 
 #include "shm/coalescer.hpp"
 #include "shm/flusher.hpp"
+#include "shm/gate.hpp"
 #include "shm/lane.hpp"
 #include "shm/process_abi.hpp"
 #include "shm/segment.hpp"
 
 namespace trackshm::shm {
 
-enum class Mode : std::uint32_t { undecided = 0, active = 1, coalescing = 2, off = 3 };
-
-// Alone on a page that the kernel wipes in a forked child (MADV_WIPEONFORK), so that even a raw clone(), which runs no
-// pthread_atfork handler, leaves the child undecided and it starts over as a process of its own.
-struct alignas(page_bytes) Gate {
-    std::atomic<Mode> mode{Mode::undecided};
-    std::atomic<bool> begun{false};  // this very process, not a parent of it, began to decide
-};
 extern constinit Gate gate;
 
 struct ThisThread {
@@ -95,6 +87,7 @@ private:
 
     bool claim_lane() noexcept;
     bool reserve_lane(std::uint32_t lane) noexcept;
+    bool keep_for_this_thread(std::uint32_t lane) noexcept;
     bool owns_descriptor() const noexcept;
     ProducerLane lane_at(std::uint32_t lane) const noexcept;
     static void hand_back_lane(void* lane_plus_one) noexcept;
@@ -102,8 +95,9 @@ private:
     void report_under_mutex(const Event& event) noexcept;
     bool push_shared(const Event& event, std::uint64_t reports) noexcept;
     void absorb(const Event& event) noexcept;
-    void enter_coalescing() noexcept;
     bool flush(std::uint64_t max_slots) noexcept;
+    template <class Push>
+    bool send_coalesced(Push&& push) noexcept;
     void publish_coalescer() noexcept;
     static void* flusher_main(void* producer) noexcept;
     bool flush_or_rest(std::uint64_t& rest_ns) noexcept;

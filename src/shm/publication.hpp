@@ -12,6 +12,7 @@
 // after it and each load an acquire: so R3 catches it. It retries only if the writer went on by two. A writer that died
 // in W2 leaves `generation` on the other, complete block. (A sequence lock, by contrast, stays odd for ever then.)
 // Acquire and release on every word are plain moves on x86-64; no fence is used, so ThreadSanitizer follows it all.
+// Modelled in tests/models/publication_model.cpp.
 #pragma once
 
 #include <atomic>
@@ -19,13 +20,16 @@
 #include <cstdint>
 #include <cstring>
 
+#include "shm/atomics.hpp"
+
 namespace trackshm::shm {
 
-using Word = std::atomic<std::uint64_t>;
+using Word = StdAtomics::Shared<std::uint64_t>;
 static_assert(sizeof(Word) == 8);
 
 // Copies `bytes` (a multiple of 8) into shared words.
-inline void store_words(Word* target, const void* source, std::size_t bytes) noexcept {
+template <class SharedWord>
+void store_words(SharedWord* target, const void* source, std::size_t bytes) noexcept {
     const auto* from = static_cast<const std::byte*>(source);
     for (std::size_t i = 0; i < bytes / 8; ++i) {
         std::uint64_t word;
@@ -34,7 +38,8 @@ inline void store_words(Word* target, const void* source, std::size_t bytes) noe
     }
 }
 
-inline void load_words(void* target, const Word* source, std::size_t bytes) noexcept {
+template <class SharedWord>
+void load_words(void* target, const SharedWord* source, std::size_t bytes) noexcept {
     auto* to = static_cast<std::byte*>(target);
     for (std::size_t i = 0; i < bytes / 8; ++i) {
         const std::uint64_t word = source[i].load(std::memory_order_acquire);
@@ -43,9 +48,12 @@ inline void load_words(void* target, const Word* source, std::size_t bytes) noex
 }
 
 // The writer's side. One at a time; what a dead predecessor left in `writing` is of no consequence.
-class Publication {
+template <class Atomics>
+class BasicPublication {
 public:
-    Publication(std::atomic<std::uint64_t>& generation, std::atomic<std::uint64_t>& writing) noexcept
+    using Counter = typename Atomics::template Shared<std::uint64_t>;
+
+    BasicPublication(Counter& generation, Counter& writing) noexcept
         : generation_(generation), writing_(writing) {}
 
     // Index of the block to write now.
@@ -57,15 +65,15 @@ public:
     void end() noexcept { generation_.store(next_, std::memory_order_release); }
 
 private:
-    std::atomic<std::uint64_t>& generation_;
-    std::atomic<std::uint64_t>& writing_;
+    Counter& generation_;
+    Counter& writing_;
     std::uint64_t next_ = 0;
 };
+using Publication = BasicPublication<StdAtomics>;
 
 // The reader's side. Calls copy(index) until what it copied is of one publication; false after `attempts`.
-template <class Copy>
-bool read_published(const std::atomic<std::uint64_t>& generation, const std::atomic<std::uint64_t>& writing,
-                    int attempts, Copy&& copy) {
+template <class Counter, class Copy>
+bool read_published(const Counter& generation, const Counter& writing, int attempts, Copy&& copy) {
     for (int i = 0; i < attempts; ++i) {
         const std::uint64_t current = generation.load(std::memory_order_acquire);
         copy(static_cast<std::size_t>(current & 1));

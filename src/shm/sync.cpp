@@ -38,7 +38,7 @@ bool Producer::flush_for_sync(std::uint64_t deadline_ns) noexcept {
     for (std::uint64_t rest_ns = shortest_rest_ns;; rest_ns = std::min(rest_ns * 2, longest_rest_ns)) {
         {
             const std::lock_guard<std::mutex> lock(mutex_);
-            if (gate.mode.load(std::memory_order_relaxed) != Mode::coalescing || flush(shared_lane_.capacity)) {
+            if (gate.look_under_mutex() != Mode::coalescing || flush(shared_lane_.capacity)) {
                 return true;
             }
         }
