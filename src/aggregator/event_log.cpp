@@ -72,6 +72,7 @@ void append_details(const Event& event) {
 }  // namespace
 
 void log_event(std::int32_t pid, const Event& event) {
+    if (is_mark(event)) return;
     fmt::format_to(std::back_inserter(buffer), "pid={} ", pid);
     append_details(event);
     buffer += '\n';

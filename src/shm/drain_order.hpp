@@ -9,7 +9,10 @@
 // An event with a ticket below g that is not visible yet is one whose hook has not returned: nothing can depend on it,
 // it is applied in a later pass.
 //
-// Modelled in tests/models: order_model.cpp, lane_model.cpp.
+// What it does not say: that a pass with limit g applies every event with a ticket below g. Whoever wants to know that
+// his events are applied takes a ticket after them and waits for a pass whose limit lies above (sync.cpp).
+//
+// Modelled in tests/models: order_model.cpp, lane_model.cpp, sync_model.cpp.
 #pragma once
 
 #include <atomic>

@@ -61,6 +61,12 @@ struct Event {
     }
 };
 
+// An event that changes nothing: only its ticket counts. See sync.cpp.
+inline constexpr Event mark{EventKind::folded_frees};
+inline constexpr bool is_mark(const Event& event) noexcept {
+    return event.kind == mark.kind && event.id == 0 && event.size == 0;
+}
+
 // The slot's fourth word: kind in bits 0..7, type 8..14, held 15, device 16..31, count 32..63.
 inline constexpr std::uint64_t pack_what(EventKind kind, std::uint8_t type, std::uint16_t device,
                                          std::uint32_t count = 1, bool held = false) noexcept {

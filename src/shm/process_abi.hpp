@@ -78,12 +78,13 @@ struct ProcessHeader {
     std::atomic<std::uint64_t> absorbed;                        // reports that entered the coalescer
     std::atomic<std::uint64_t> coalesced;                       // of these, cancelled out there
     std::atomic<std::uint64_t> extra_slots;                     // slots that are no direct report: written by a flush,
-                                                                // or further chunks of a name
+                                                                // marks, further chunks of a name
     std::atomic<std::uint64_t> estate_offset;
     std::atomic<std::uint64_t> estate_count;                    // stored last, with release
 
-    // Written by the aggregator: every event with a smaller ticket is in the published counters. trackshm_sync waits
-    // for it. Release, so that a snapshot read after seeing it is at least as new.
+    // Written by the aggregator: a drain with this limit is in the published counters. It saw all that happened before
+    // the event with the ticket below took that ticket, see drain_order.hpp; trackshm_sync waits for it. Release, so
+    // that a snapshot read after seeing it is at least as new.
     alignas(line_bytes) std::atomic<std::uint64_t> watermark;
 };
 

@@ -103,7 +103,7 @@ private:
     bool flush_or_rest(std::uint64_t& rest_ns) noexcept;
     void write_estate() noexcept;
 
-    bool flush_for_sync(std::uint64_t deadline_ns) noexcept;
+    bool send_mark(std::uint64_t deadline_ns, std::uint64_t& awaited) noexcept;
     bool aggregator_alive() const noexcept;
 
     ProcessHeader* header() const noexcept { return segment_.at<ProcessHeader>(0); }

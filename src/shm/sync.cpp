@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// trackshm_sync: waits until the aggregator's watermark has passed this process's tickets.
+// trackshm_sync: waits until a drain that saw everything reported before is in the published counters.
+//
+// It reports a mark of its own and waits for the watermark to pass the mark's ticket. Without it, the watermark could
+// pass the last event by a drain that began after that event took its ticket, but before its slot was published, and so
+// did not see it. A drain whose limit lies above the mark sees all that happened before the mark (drain_order.hpp).
+// Modelled in tests/models/sync_model.cpp.
 #include <trackshm/trackshm.h>
 
 #include <algorithm>
@@ -34,11 +39,14 @@ bool Producer::aggregator_alive() const noexcept {
     return false;
 }
 
-bool Producer::flush_for_sync(std::uint64_t deadline_ns) noexcept {
+// Sends what is held, then the mark. `awaited` is what the watermark must reach.
+bool Producer::send_mark(std::uint64_t deadline_ns, std::uint64_t& awaited) noexcept {
     for (std::uint64_t rest_ns = shortest_rest_ns;; rest_ns = std::min(rest_ns * 2, longest_rest_ns)) {
         {
             const std::lock_guard<std::mutex> lock(mutex_);
-            if (gate.look_under_mutex() != Mode::coalescing || flush(shared_lane_.capacity)) {
+            const bool all_sent = gate.look_under_mutex() != Mode::coalescing || flush(shared_lane_.capacity);
+            if (all_sent && push_shared(mark, 0)) {
+                awaited = tickets->load(std::memory_order_relaxed);
                 return true;
             }
         }
@@ -51,12 +59,12 @@ int Producer::sync(std::uint32_t timeout_ms) noexcept {
     if (decide() == Mode::off) return TRACKSHM_SYNC_OFF;
     if (!aggregator_alive()) return TRACKSHM_SYNC_NO_AGGREGATOR;
     const std::uint64_t deadline_ns = monotonic_ns() + std::uint64_t{timeout_ms} * 1'000'000;
-    if (!flush_for_sync(deadline_ns)) {
+    std::uint64_t awaited = 0;
+    if (!send_mark(deadline_ns, awaited)) {
         return aggregator_alive() ? TRACKSHM_SYNC_TIMED_OUT : TRACKSHM_SYNC_NO_AGGREGATOR;
     }
-    const std::uint64_t reported = tickets->load(std::memory_order_acquire);
     std::uint64_t rest_ns = shortest_rest_ns;
-    while (header()->watermark.load(std::memory_order_acquire) < reported) {  // release: lifecycle of a publication
+    while (header()->watermark.load(std::memory_order_acquire) < awaited) {  // release: publish_watermark
         if (monotonic_ns() >= deadline_ns) {
             return aggregator_alive() ? TRACKSHM_SYNC_TIMED_OUT : TRACKSHM_SYNC_NO_AGGREGATOR;
         }
