@@ -6,8 +6,8 @@
 // producer's mutex. Claim: events are still applied in the program's order, whichever way each one went.
 //
 //   sent, then held:   the held one gets its ticket later, from a flush that the mutex orders after its hook.
-//   held, then sent:   the hook of the first stored `coalescing` or saw it, so a hook after it sees that or a later mode.
-//                      If that is `active`, its acquire load meets the release store of the flush that sent the first:
+//   held, then sent:   the first hook stored `coalescing` or saw it, so a hook after it sees that or a later mode. If
+//                      that is `active`, its acquire load meets the release store of the flush that sent the first:
 //                      that event's ticket is smaller, and its slot published before the second takes a ticket.
 //
 // Modelled in tests/models/coalescing_model.cpp.
