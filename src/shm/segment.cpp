@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <new>
@@ -46,18 +47,34 @@ SegmentStatus attempt(Operation&& operation) noexcept {
     }
 }
 
+int open_shared(const std::string& name, int flags, unsigned mode = 0) noexcept {
+    return ::open(path_of(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+}
+
 }  // namespace
+
+SharedFile::~SharedFile() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+bool SharedFile::create(const std::string& name, unsigned mode) noexcept {
+    *this = SharedFile();
+    fd_ = open_shared(name, O_RDWR | O_CREAT | O_EXCL, mode);
+    return fd_ >= 0 && fchmod(fd_, mode) == 0;  // whatever the umask
+}
+
+bool SharedFile::open(const std::string& name, bip::mode_t mode) noexcept {
+    *this = SharedFile();
+    fd_ = open_shared(name, mode == bip::read_only ? O_RDONLY : O_RDWR);
+    return fd_ >= 0;
+}
 
 SegmentStatus Segment::create(const std::string& name, std::uint64_t file_bytes, std::uint64_t reserved_bytes,
                               unsigned mode) noexcept {
     close();
-    SegmentStatus status = attempt([&] {
-        bip::permissions permissions;
-        permissions.set_permissions(static_cast<int>(mode));
-        object_ = bip::shared_memory_object(bip::create_only, name.c_str(), bip::read_write, permissions);
-        name_ = name;
-    });
+    SegmentStatus status = attempt([&] { name_ = name; });
     if (status != SegmentStatus::ok) return status;
+    if (!file_.create(name, mode)) return status_of(errno);
 
     struct stat info {};
     if (ftruncate(fd(), static_cast<off_t>(file_bytes)) != 0 || fstat(fd(), &info) != 0) {
@@ -65,7 +82,7 @@ SegmentStatus Segment::create(const std::string& name, std::uint64_t file_bytes,
     } else {
         remember(info);
         status = reserve(0, reserved_bytes);
-        if (status == SegmentStatus::ok) status = map(bip::read_write);
+        if (status == SegmentStatus::ok) status = map(bip::read_write, file_bytes);
     }
     if (status != SegmentStatus::ok) {
         const int error = errno;
@@ -76,13 +93,12 @@ SegmentStatus Segment::create(const std::string& name, std::uint64_t file_bytes,
     return status;
 }
 
-SegmentStatus Segment::open(const std::string& name, bip::mode_t mode, std::uint64_t minimum_bytes) noexcept {
+SegmentStatus Segment::open(const std::string& name, bip::mode_t mode, std::uint64_t minimum_bytes,
+                            std::uint64_t maximum_bytes) noexcept {
     close();
-    SegmentStatus status = attempt([&] {
-        object_ = bip::shared_memory_object(bip::open_only, name.c_str(), mode);
-        name_ = name;
-    });
+    SegmentStatus status = attempt([&] { name_ = name; });
     if (status != SegmentStatus::ok) return status;
+    if (!file_.open(name, mode)) return status_of(errno);
 
     struct stat info {};
     if (fstat(fd(), &info) != 0) {
@@ -92,7 +108,7 @@ SegmentStatus Segment::open(const std::string& name, bip::mode_t mode, std::uint
         status = SegmentStatus::unsuitable;
     } else {
         remember(info);
-        status = map(mode);
+        status = map(mode, std::min(static_cast<std::uint64_t>(info.st_size), maximum_bytes));
     }
     if (status != SegmentStatus::ok) {
         const int error = errno;
@@ -102,8 +118,8 @@ SegmentStatus Segment::open(const std::string& name, bip::mode_t mode, std::uint
     return status;
 }
 
-SegmentStatus Segment::map(bip::mode_t mode) noexcept {
-    return attempt([&] { region_ = bip::mapped_region(object_, mode); });
+SegmentStatus Segment::map(bip::mode_t mode, std::uint64_t bytes) noexcept {
+    return attempt([&] { region_ = bip::mapped_region(file_, mode, 0, bytes); });
 }
 
 void Segment::remember(const struct stat& info) noexcept {
@@ -141,7 +157,7 @@ SegmentStatus Segment::extend(std::uint64_t file_bytes) noexcept {
 
 SegmentStatus Segment::map_range(std::uint64_t offset, std::uint64_t bytes, bip::mode_t mode,
                                  bip::mapped_region& region) const noexcept {
-    return attempt([&] { region = bip::mapped_region(object_, mode, static_cast<bip::offset_t>(offset), bytes); });
+    return attempt([&] { region = bip::mapped_region(file_, mode, static_cast<bip::offset_t>(offset), bytes); });
 }
 
 std::uint64_t Segment::file_bytes() const noexcept {
@@ -155,7 +171,7 @@ void Segment::unlink() noexcept {
 
 void Segment::close() noexcept {
     region_ = bip::mapped_region();
-    object_ = bip::shared_memory_object();
+    file_ = SharedFile();
     name_.clear();
 }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A segment: a POSIX shared memory object that is created complete or not at all, and opened only after its owner, type
-// and size were checked. Built on Boost.Interprocess's shared_memory_object and mapped_region.
+// and size were checked. Mapped by Boost.Interprocess's mapped_region; opened by hand, see SharedFile.
 #pragma once
 
 #include <sys/stat.h>
 
 #include <boost/interprocess/mapped_region.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
+#include <boost/interprocess/detail/os_file_functions.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace trackshm::shm {
 
@@ -25,6 +26,31 @@ enum class SegmentStatus {
     failed,      // anything else; errno says what
 };
 
+// The descriptor of a file in /dev/shm, in the form mapped_region takes. Not bip::shared_memory_object, which opens the
+// name as it is: a FIFO of that name, or a lease its owner holds on it, would make the opener wait as long as they please.
+class SharedFile {
+public:
+    SharedFile() noexcept = default;
+    SharedFile(SharedFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    SharedFile& operator=(SharedFile&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~SharedFile();
+
+    // False with errno set.
+    bool create(const std::string& name, unsigned mode) noexcept;
+    bool open(const std::string& name, bip::mode_t mode) noexcept;
+
+    int fd() const noexcept { return fd_; }
+    bip::mapping_handle_t get_mapping_handle() const noexcept {
+        return bip::ipcdetail::mapping_handle_from_file_handle(fd_);
+    }
+
+private:
+    int fd_ = -1;
+};
+
 // Move-only. Every function leaves the reason in the returned status and in errno, and none throws.
 class Segment {
 public:
@@ -37,8 +63,12 @@ public:
     SegmentStatus create(const std::string& name, std::uint64_t file_bytes, std::uint64_t reserved_bytes,
                          unsigned mode = 0600) noexcept;
 
-    // Opens an existing one and maps all of it. Refuses files of an unexpected kind or smaller than `minimum_bytes`.
-    SegmentStatus open(const std::string& name, bip::mode_t mode, std::uint64_t minimum_bytes) noexcept;
+    // Opens an existing one, never waiting for anybody, and maps it: all of it, but no more than `maximum_bytes`, since
+    // its owner can make it as long as the address space. Refuses files of an unexpected kind or smaller than
+    // `minimum_bytes`.
+    static constexpr std::uint64_t whole_file = ~std::uint64_t{0};
+    SegmentStatus open(const std::string& name, bip::mode_t mode, std::uint64_t minimum_bytes,
+                       std::uint64_t maximum_bytes = whole_file) noexcept;
 
     // Gives a created segment its final name, atomically. The temporary name is gone afterwards. Fails with errno
     // EEXIST if the name is taken.
@@ -64,7 +94,7 @@ public:
     bool is_open() const noexcept { return region_.get_address() != nullptr; }
     std::byte* data() const noexcept { return static_cast<std::byte*>(region_.get_address()); }
     std::uint64_t bytes() const noexcept { return region_.get_size(); }
-    int fd() const noexcept { return object_.get_mapping_handle().handle; }
+    int fd() const noexcept { return file_.fd(); }
     const std::string& name() const noexcept { return name_; }
     std::uint32_t owner_uid() const noexcept { return owner_uid_; }
     std::uint64_t inode() const noexcept { return inode_; }
@@ -75,10 +105,10 @@ public:
     }
 
 private:
-    SegmentStatus map(bip::mode_t mode) noexcept;
+    SegmentStatus map(bip::mode_t mode, std::uint64_t bytes) noexcept;
     void remember(const struct stat& info) noexcept;
 
-    bip::shared_memory_object object_;
+    SharedFile file_;
     bip::mapped_region region_;
     std::string name_;
     std::uint32_t owner_uid_ = 0;

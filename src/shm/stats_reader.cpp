@@ -160,7 +160,7 @@ Segment open_stats(std::string_view name_space, std::uint32_t uid, Error& error)
     const std::string name = stats_segment_name(name_space, uid);
     Segment segment;
     error = {};
-    switch (segment.open(name, bip::read_only, sizeof(StatsHeader))) {
+    switch (segment.open(name, bip::read_only, sizeof(StatsHeader), stats_segment_bytes)) {
         case SegmentStatus::ok: break;
         case SegmentStatus::absent: error = no_aggregator(name_space, ""); return segment;
         case SegmentStatus::permission_denied:
@@ -256,10 +256,13 @@ std::optional<Reader> Reader::open(std::string_view name_space, Error& error) {
         return std::nullopt;
     }
     Segment segment = open_stats(name_space, geteuid(), error);
-    if (error.kind == ErrorKind::no_aggregator && geteuid() != 0) {
+    if (error.kind != ErrorKind::none && geteuid() != 0) {
         Error roots_error;
         Segment roots = open_stats(name_space, 0, roots_error);
-        if (roots_error.kind != ErrorKind::no_aggregator) {
+        // A file that somebody else put in the place of our own must not hide root's counters.
+        const bool roots_tells_more =
+            error.kind == ErrorKind::no_aggregator && roots_error.kind != ErrorKind::no_aggregator;
+        if (roots_error.kind == ErrorKind::none || roots_tells_more) {
             segment = std::move(roots);
             error = roots_error;
         }

@@ -22,8 +22,10 @@ constexpr std::uint64_t shortest_rest_ns = 50'000;
 constexpr std::uint64_t longest_rest_ns = 1'000'000;
 
 bool stats_segment_has_aggregator(const std::string& name_space, std::uint32_t uid) {
-    bip::shared_memory_object object(bip::open_only, stats_segment_name(name_space, uid).c_str(), bip::read_only);
-    return lock_holder(object.get_mapping_handle().handle, aggregator_byte).has_value();
+    SharedFile file;
+    struct stat info {};
+    return file.open(stats_segment_name(name_space, uid), bip::read_only) && fstat(file.fd(), &info) == 0 &&
+           info.st_uid == uid && lock_holder(file.fd(), aggregator_byte).has_value();
 }
 
 }  // namespace
@@ -33,7 +35,7 @@ bool Producer::aggregator_alive() const noexcept {
     for (const std::uint32_t uid : {header()->uid, std::uint32_t{0}}) {
         try {
             if (stats_segment_has_aggregator(settings_.name_space, uid)) return true;
-        } catch (...) {  // no such segment, or not readable
+        } catch (...) {  // no memory for a name
         }
     }
     return false;
