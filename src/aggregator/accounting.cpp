@@ -204,11 +204,43 @@ void Accounting::change_gauge(const Place& place, std::uint64_t bytes) noexcept 
 
 void Accounting::release_cell(TrackedProcess& process, const Cell& cell) noexcept {
     const std::uint32_t slot = ledger_.slot_of(static_cast<std::uint16_t>(cell.device));
+    if (slot == Ledger::none || cell.type() >= shm::type_count) [[unlikely]] {
+        // An entry that no aggregator made: somebody wrote to the table between two of them.
+        process.table_header().flags &= ~std::uint32_t{shm::process_exact};
+        return;
+    }
     release({process, slot, cell.device, cell.type()}, 1, cell.size());
 }
 
 Accounting::Place Accounting::place_of(TrackedProcess& process, const UsageCell& cell) noexcept {
     return {process, ledger_.slot_of(static_cast<std::uint16_t>(cell.device)), cell.device, cell.type};
+}
+
+void Accounting::reconcile(const std::vector<UsageCell>& held) noexcept {
+    std::vector<UsageCell> sums(shm::max_type_rows);
+    for (const UsageCell& cell : held) {
+        UsageCell& sum = sums[ledger_.slot_of(static_cast<std::uint16_t>(cell.device)) * shm::type_count + cell.type];
+        sum.buffers += cell.buffers;
+        sum.buffer_bytes += cell.buffer_bytes;
+        sum.gauge_bytes += cell.gauge_bytes;
+    }
+    for (std::uint32_t slot = 0; slot < ledger_.header().devices; ++slot) {
+        std::uint64_t live_bytes = 0;
+        for (std::uint32_t type = 0; type < shm::type_count; ++type) {
+            const UsageCell& sum = sums[slot * shm::type_count + type];
+            const MemoryAccount& now = ledger_.memory(slot, type);
+            live_bytes += sum.live_bytes();
+            const bool agrees = now.allocations - now.deallocations == sum.buffers &&
+                                now.live_bytes == sum.live_bytes() && now.gauge_bytes == sum.gauge_bytes;
+            if (agrees) continue;
+            MemoryAccount& memory = ledger_.change_memory(slot, type);
+            memory.deallocations = memory.allocations - sum.buffers;
+            memory.deallocated_bytes = memory.allocated_bytes - sum.buffer_bytes;
+            memory.live_bytes = sum.live_bytes();
+            memory.gauge_bytes = sum.gauge_bytes;
+        }
+        if (ledger_.device(slot).live_bytes != live_bytes) ledger_.change_device(slot).live_bytes = live_bytes;
+    }
 }
 
 void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters, std::uint64_t end_unix_ns) noexcept {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "aggregator/ledger.hpp"
 #include "aggregator/process.hpp"
@@ -30,6 +31,10 @@ public:
 
     // Whether a report was rejected because of one device too many.
     bool has_refused_a_device() const noexcept { return has_refused_a_device_; }
+
+    // Within a batch: makes the ledger's live figures what the tables `held` say. They differ only if a table was taken
+    // away or refused; then what it held counts as freed.
+    void reconcile(const std::vector<UsageCell>& held) noexcept;
 
 private:
     struct Place {  // one memory of one device, as one process uses it

@@ -24,8 +24,12 @@ using namespace trackshm::shm;
 
 namespace {
 
-// Batches of one process per turn: bounds how long the others wait.
+// Batches of one process per turn, and time for them: bounds how long the others wait. Time, because a process can
+// make its events dear: thousands of entries of one id, hundreds of closed devices.
 constexpr int batches_per_turn = 8;
+constexpr std::uint64_t longest_drain_ns = 2'000'000;
+// New processes per look, so that a flood of names costs the others a moment only.
+constexpr std::size_t attached_per_look = 256;
 // While events flow, publications are at least this far apart; the one after the last event comes at once.
 constexpr std::uint64_t publish_interval_ns = 200'000;
 // Draining event by event would make the lanes' cache lines ping-pong: after a turn with fewer events than this the
@@ -45,9 +49,8 @@ constexpr std::uint64_t descriptors_kept_back = 24;
 constexpr std::uint64_t scarce_shm_bytes = slots_offset + 2 * default_slots_per_lane * sizeof(Slot);
 // How long a stopping aggregator goes on draining processes that keep reporting.
 constexpr std::uint64_t longest_farewell_ns = 1'000'000'000;
-// Turns that empty the fullest segment there can be.
-constexpr std::uint64_t most_final_drains =
-    (std::uint64_t{lane_count} * max_slots_per_lane + max_estate_slots) / (batches_per_turn * Batch::max_events) + 1;
+// How much of an ended process is drained before the others have their turn.
+constexpr std::uint64_t longest_final_drain_ns = 20'000'000;
 
 }  // namespace
 
@@ -95,12 +98,25 @@ Aggregator::Start Aggregator::start(std::string& message) {
     publisher_.announce(ledger_.header().start_count);
 
     now_ns_ = monotonic_ns();
+    take_stock();
     for (const auto& table : discovery_.scan(SegmentKind::table)) {
         if (auto orphan = attacher_.adopt_orphan(table)) end(*orphan);
     }
     turn();
     publish(now_ns_);
     return Start::ok;
+}
+
+Aggregator::~Aggregator() {
+    if (epoll_fd_ >= 0) close(epoll_fd_);
+}
+
+void Aggregator::take_stock() {
+    std::vector<UsageCell> held;
+    for (const auto& table : discovery_.scan(SegmentKind::table)) attacher_.take_stock(table, held);
+    ledger_.log().begin(0, 0);
+    accounting_.reconcile(held);
+    ledger_.log().commit();
 }
 
 void Aggregator::run(int stop_fd) {
@@ -118,14 +134,17 @@ void Aggregator::run(int stop_fd) {
 // One round over everything. True if events were applied, so that there may be more.
 bool Aggregator::turn() {
     now_ns_ = monotonic_ns();
-    const bool scheduled_scan = now_ns_ - last_scan_ns_ >= scan_interval_ns;
+    // After a long look (somebody fills /dev/shm with names) at least as long for what we are here for.
+    const bool may_look = now_ns_ >= next_scan_ns_;
+    const bool scheduled_scan = may_look && now_ns_ - last_scan_ns_ >= scan_interval_ns;
     if (scheduled_scan) scan_is_due_ = liveness_is_due_ = true;
-    if (scan_is_due_) look_for_processes();
+    if (scan_is_due_ && may_look) look_for_processes();
     if (scheduled_scan) {
         for (const auto& unfinished : discovery_.scan(SegmentKind::temporary)) attacher_.remove_unfinished(unfinished);
     }
     if (liveness_is_due_) look_for_ended();
     if (scheduled_scan) warn_of_limits();
+    if (scheduled_scan) inspect_processes();
     turn_events_ = 0;
     for (const auto& process : processes_) turn_events_ += drain(*process);
     if (turn_events_ != 0) changed_ = true;
@@ -146,6 +165,7 @@ bool Aggregator::turn() {
 
 std::uint64_t Aggregator::drain(TrackedProcess& process) {
     std::uint64_t events = 0;
+    const std::uint64_t deadline_ns = monotonic_ns() + longest_drain_ns;
     for (int i = 0; i < batches_per_turn && process.has_news(); ++i) {
         if (process.read(batch_) == ReadResult::corrupt) {
             quarantine(process);
@@ -160,6 +180,7 @@ std::uint64_t Aggregator::drain(TrackedProcess& process) {
         process.note_applied_below(batch_.applied_below);
         process.release_slots();
         if (batch_.complete && batch_.slots < Batch::max_events) break;
+        if (monotonic_ns() >= deadline_ns) break;
     }
     if (process.watermark_is_due()) changed_ = true;
     return events;
@@ -256,14 +277,20 @@ void Aggregator::look_for_processes() {
     scan_is_due_ = false;
     last_scan_ns_ = now_ns_;
     std::uint64_t waiting = 0;
+    std::size_t attached = 0;
     for (const auto& found : discovery_.scan(SegmentKind::process)) {
         if (is_attached(found.name)) continue;
+        if (attached == attached_per_look) {
+            scan_is_due_ = true;
+            break;
+        }
         int lacking = processes_.size() < process_limit() ? 0 : EMFILE;
         if (lacking == 0) {
             if (auto process = attacher_.attach(found, lacking)) {
                 watch(process->pidfd());
                 processes_.push_back(std::move(process));
                 changed_ = true;
+                ++attached;
             }
         }
         if (lacking == 0) continue;
@@ -278,6 +305,14 @@ void Aggregator::look_for_processes() {
     }
     changed_ = changed_ || waiting != waiting_processes_;
     waiting_processes_ = waiting;
+    const std::uint64_t end_ns = monotonic_ns();
+    next_scan_ns_ = end_ns + (end_ns - now_ns_);
+}
+
+void Aggregator::inspect_processes() {
+    for (const auto& process : processes_) {
+        if (process->inspect(batch_) == ReadResult::corrupt) quarantine(*process);
+    }
 }
 
 // As many as there are rows for, and descriptors; a few are kept back, to look for processes and their ends with.
@@ -295,14 +330,28 @@ void Aggregator::look_for_ended() {
             ++i;
             continue;
         }
-        // Drain to the very end, then account for what is left. Nothing writes there any more, unless somebody else
-        // scribbles in the segment: so no more is drained than it can hold.
-        for (std::uint64_t drains = 0; drains < most_final_drains && drain(*processes_[i]) != 0; ++drains) {
+        if (!drain_to_the_end(*processes_[i])) {
+            liveness_is_due_ = true;
+            ++i;
+            continue;
         }
         end(*processes_[i]);
         processes_.erase(processes_.begin() + static_cast<std::ptrdiff_t>(i));
         scan_is_due_ = scan_is_due_ || waiting_processes_ != 0;  // there is room for another
     }
+}
+
+// True once there is nothing left. Nothing writes there any more, unless somebody else scribbles in the segment: so no
+// more is drained than it can hold, and the others do not wait for all of it.
+bool Aggregator::drain_to_the_end(TrackedProcess& process) {
+    const std::uint64_t deadline_ns = monotonic_ns() + longest_final_drain_ns;
+    while (process.may_hold_more()) {
+        const std::uint64_t slots = drain(process);
+        if (slots == 0) return true;
+        process.note_drained_after_end(slots);
+        if (monotonic_ns() >= deadline_ns) return false;
+    }
+    return true;
 }
 
 void Aggregator::end(TrackedProcess& process) {

@@ -30,6 +30,9 @@ public:
     enum class Start { ok, served_by_another, failed };
 
     explicit Aggregator(Options options);
+    ~Aggregator();
+    Aggregator(const Aggregator&) = delete;
+    Aggregator& operator=(const Aggregator&) = delete;
 
     // Takes the namespace over and looks at every process there is. `message` says why it could not.
     Start start(std::string& message);
@@ -38,6 +41,7 @@ public:
     void run(int stop_fd);
 
 private:
+    void take_stock();
     bool turn();
     std::uint64_t drain(TrackedProcess& process);
     bool apply(TrackedProcess& process);
@@ -49,7 +53,9 @@ private:
     bool is_attached(const shm::SegmentName& name) const noexcept;
     std::size_t process_limit() const noexcept;
     void look_for_processes();
+    void inspect_processes();
     void look_for_ended();
+    bool drain_to_the_end(TrackedProcess& process);
     void end(TrackedProcess& process);
 
     void publish(std::uint64_t now_ns);
@@ -82,6 +88,7 @@ private:
     std::uint64_t waiting_processes_ = 0;
     std::uint64_t now_ns_ = 0;
     std::uint64_t last_scan_ns_ = 0;
+    std::uint64_t next_scan_ns_ = 0;  // not before
     std::uint64_t last_publish_ns_ = 0;
     std::uint64_t last_beat_ns_ = 0;
     std::uint64_t last_look_ns_ = 0;

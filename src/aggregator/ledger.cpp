@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "aggregator/advice.hpp"
+#include "aggregator/state_check.hpp"
 #include "aggregator/table_abi.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
@@ -17,9 +18,8 @@ using shm::SegmentStatus;
 std::string Ledger::open(const std::string& name_space, std::uint32_t uid) {
     const std::string name = shm::ledger_segment_name(name_space, uid);
     const SegmentStatus status = segment_.open(name, shm::bip::read_write, ledger_segment_bytes);
-    if (status == SegmentStatus::ok && is_usable(uid)) {
-        log_.emplace(segment_.data());
-        if (log_->is_open()) recover(name_space);
+    if (status == SegmentStatus::ok && is_usable(uid) && goes_on(name_space)) {
+        // the predecessor's state, as of its last commit
     } else if (status == SegmentStatus::ok || status == SegmentStatus::absent ||
                status == SegmentStatus::unsuitable) {
         if (std::string error = create(name_space, uid); !error.empty()) return error;
@@ -62,12 +62,19 @@ void Ledger::forget(const std::string& name_space, std::uint32_t uid) {
     ::unlink(shm::path_of(shm::ledger_segment_name(name_space, uid)).c_str());
 }
 
+bool Ledger::goes_on(const std::string& name_space) noexcept {
+    log_.emplace(segment_.data());
+    if (log_->is_open()) recover(name_space);
+    return is_sound_ledger(segment_);
+}
+
 // Puts the interrupted batch back. Its table may be gone: then its process is, and so is what the batch did to it.
 void Ledger::recover(const std::string& name_space) noexcept {
     const auto pid = static_cast<std::int32_t>(header().log_table_pid);
     const std::string table_name = shm::table_segment_name(name_space, pid, header().log_table_nonce);
     shm::Segment table;
-    const bool has_table = table.open(table_name, shm::bip::read_write, first_area_offset) == SegmentStatus::ok;
+    const bool has_table = table.open(table_name, shm::bip::read_write, first_area_offset) == SegmentStatus::ok &&
+                           table.owner_uid() == geteuid();
     log_->roll_back([&](LogTarget target, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
         const shm::Segment& segment = target == LogTarget::ledger ? segment_ : table;
         if (target == LogTarget::table && !has_table) return;

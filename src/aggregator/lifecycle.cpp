@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "aggregator/fault_guard.hpp"
+#include "aggregator/state_check.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
 #include "shm/record_lock.hpp"
@@ -19,11 +20,13 @@ using namespace trackshm::shm;
 
 namespace {
 
-bool is_sound(const Segment& segment, const SegmentName& name) noexcept {
+// Slots per lane of a segment that is what its name says, else 0.
+std::uint32_t check(const Segment& segment, const SegmentName& name) noexcept {
     bool sound = false;
+    std::uint32_t slots = 0;
     survives([&] {
         const auto* h = segment.at<const ProcessHeader>(0);
-        const std::uint32_t slots = h->slots_per_lane;
+        slots = h->slots_per_lane;  // once: it may be another one at the next look
         sound = h->magic.load(std::memory_order_acquire) == process_magic && h->layout == layout_version &&
                 h->header_bytes == sizeof(ProcessHeader) && h->lanes == lane_count &&
                 h->lanes_offset == lanes_offset && h->slots_offset == slots_offset && slots >= min_slots_per_lane &&
@@ -31,7 +34,7 @@ bool is_sound(const Segment& segment, const SegmentName& name) noexcept {
                 segment.bytes() >= process_segment_bytes(slots) && h->nonce == name.nonce && h->pid == name.pid &&
                 h->boot_id == boot_id();
     });
-    return sound;
+    return sound ? slots : 0;
 }
 
 bool is_our_table(const Segment& table, std::uint64_t nonce) noexcept {
@@ -64,19 +67,23 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
     };
     try {
         Segment segment;
-        const SegmentStatus opened = segment.open(found.file, bip::read_write, slots_offset);
+        const SegmentStatus opened =
+            segment.open(found.file, bip::read_write, slots_offset, process_segment_bytes(max_slots_per_lane));
         if (opened != SegmentStatus::ok) return refused(opened);
         if (segment.owner_uid() != uid_ && (uid_ != 0 || served_by_its_user(segment.owner_uid()))) return nullptr;
-        if (!is_sound(segment, found.name) || !lock_as_description(segment.fd(), claim_byte)) return nullptr;
+        const std::uint32_t slots_per_lane = check(segment, found.name);
+        if (slots_per_lane == 0 || !lock_as_description(segment.fd(), claim_byte)) return nullptr;
 
         Segment table;
-        if (!open_table(found, segment, table)) {
+        if (belongs_to_its_users_aggregator(found, segment)) return nullptr;
+        if (!open_table(found, table)) {
             const SegmentStatus created = create_table(found, segment, table);
             if (created != SegmentStatus::ok) return refused(created);
         }
         const bool accounted_for =
             table.at<TableHeader>(0)->state == static_cast<std::uint32_t>(TableState::folded);
-        auto process = std::make_unique<TrackedProcess>(std::move(segment), std::move(table), ledger_.log());
+        auto process =
+            std::make_unique<TrackedProcess>(std::move(segment), slots_per_lane, std::move(table), ledger_.log());
         if (accounted_for) {
             process->remove_segments();
             return nullptr;
@@ -103,6 +110,18 @@ void Attacher::remove_unfinished(const Discovery::Found& found) const noexcept {
     if (kill(found.name.pid, 0) != 0 && errno == ESRCH) ::unlink(path.c_str());  // EPERM: it is alive
 }
 
+void Attacher::take_stock(const Discovery::Found& found, std::vector<UsageCell>& held) noexcept {
+    try {
+        Segment table;
+        const SegmentStatus status = table.open(found.file, bip::read_only, first_area_offset);
+        if (status != SegmentStatus::ok || table.owner_uid() != uid_) return;
+        if (!is_our_table(table, found.name.nonce) || !is_sound_table(table, ledger_)) return table.unlink();
+        const auto* cells = table.at<const UsageCell>(usage_offset);
+        held.insert(held.end(), cells, cells + table.at<const TableHeader>(0)->usage_cells);
+    } catch (...) {  // no memory: then this aggregator will not come far
+    }
+}
+
 std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& found) noexcept {
     try {
         const std::string owner = process_segment_name(name_space_, found.name.pid, found.name.nonce);
@@ -110,7 +129,7 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
         Segment table;
         if (table.open(found.file, bip::read_write, first_area_offset) != SegmentStatus::ok) return nullptr;
         if (table.owner_uid() != uid_) return nullptr;
-        const bool to_release = is_our_table(table, found.name.nonce) &&
+        const bool to_release = is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_) &&
                                 table.at<TableHeader>(0)->state != static_cast<std::uint32_t>(TableState::folded);
         if (!to_release) {
             table.unlink();
@@ -122,8 +141,8 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
                            process_segment_bytes(min_slots_per_lane), slots_offset) != SegmentStatus::ok) {
             return nullptr;
         }
-        nothing.at<ProcessHeader>(0)->slots_per_lane = min_slots_per_lane;
-        auto process = std::make_unique<TrackedProcess>(std::move(nothing), std::move(table), ledger_.log());
+        auto process = std::make_unique<TrackedProcess>(std::move(nothing), min_slots_per_lane, std::move(table),
+                                                        ledger_.log());
         if (process->table().attach() != SegmentStatus::ok) return nullptr;
         process->index_usage(ledger_);
         process->table_header().flags &= ~std::uint32_t{process_exact};  // what it reported last is not known
@@ -133,11 +152,20 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
     }
 }
 
-bool Attacher::open_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
+// A user's own aggregator has begun to account for it and goes on when it is started again: what the process holds is
+// in that one's ledger, and would stay there for ever if its table were taken away.
+bool Attacher::belongs_to_its_users_aggregator(const Discovery::Found& found, const Segment& segment) const noexcept {
+    if (segment.owner_uid() == uid_) return false;
+    struct stat info {};
+    const std::string table = table_segment_name(name_space_, found.name.pid, found.name.nonce);
+    return lstat(path_of(table).c_str(), &info) == 0 && info.st_uid == segment.owner_uid();
+}
+
+bool Attacher::open_table(const Discovery::Found& found, Segment& table) noexcept {
     const std::string name = table_segment_name(name_space_, found.name.pid, found.name.nonce);
     if (table.open(name, bip::read_write, first_area_offset) != SegmentStatus::ok) return false;
-    if (is_our_table(table, found.name.nonce)) return true;
-    if (table.owner_uid() == segment.owner_uid() || table.owner_uid() == uid_) table.unlink();
+    if (is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_)) return true;
+    if (table.owner_uid() == uid_ || uid_ == 0) table.unlink();
     return false;
 }
 
@@ -167,8 +195,8 @@ SegmentStatus Attacher::create_table(const Discovery::Found& found, const Segmen
 // A live user's own aggregator comes before root's.
 bool Attacher::served_by_its_user(std::uint32_t owner_uid) const noexcept {
     Segment stats;
-    if (stats.open(stats_segment_name(name_space_, owner_uid), bip::read_only, sizeof(StatsHeader)) !=
-        SegmentStatus::ok) {
+    if (stats.open(stats_segment_name(name_space_, owner_uid), bip::read_only, sizeof(StatsHeader),
+                   sizeof(StatsHeader)) != SegmentStatus::ok) {
         return false;
     }
     return stats.owner_uid() == owner_uid && lock_holder(stats.fd(), aggregator_byte).has_value();

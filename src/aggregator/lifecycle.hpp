@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "aggregator/discovery.hpp"
 #include "aggregator/ledger.hpp"
@@ -27,6 +28,10 @@ public:
     // `lacking` is what there is too little of to serve it, as an errno, and 0 otherwise.
     std::unique_ptr<TrackedProcess> attach(const Discovery::Found& found, int& lacking) noexcept;
 
+    // Before anything is attached: adds what a table of ours says its process holds to `held`. A table that cannot be gone
+    // on with is removed: its process starts over, not exact.
+    void take_stock(const Discovery::Found& table, std::vector<UsageCell>& held) noexcept;
+
     // A table whose process segment is gone: what it held is to be released. Null if it was accounted for already.
     std::unique_ptr<TrackedProcess> adopt_orphan(const Discovery::Found& table) noexcept;
 
@@ -34,9 +39,10 @@ public:
     void remove_unfinished(const Discovery::Found& found) const noexcept;
 
 private:
-    bool open_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
+    bool open_table(const Discovery::Found& found, shm::Segment& table) noexcept;
     shm::SegmentStatus create_table(const Discovery::Found& found, const shm::Segment& segment,
                                     shm::Segment& table) noexcept;
+    bool belongs_to_its_users_aggregator(const Discovery::Found& found, const shm::Segment& segment) const noexcept;
     bool served_by_its_user(std::uint32_t owner_uid) const noexcept;
 
     std::string name_space_;

@@ -14,20 +14,34 @@
 #include "aggregator/ledger.hpp"
 #include "shm/drain_order.hpp"
 #include "shm/os.hpp"
+#include "shm/publication.hpp"
 #include "shm/record_lock.hpp"
 
 namespace trackshm::aggregator {
 
 using namespace trackshm::shm;
 
-TrackedProcess::TrackedProcess(Segment segment, Segment table_segment, UndoLog& log)
+namespace {
+
+// More than a process can report in nine months at full speed, and few enough that sums over all processes cannot wrap.
+constexpr std::uint64_t most_events = std::uint64_t{1} << 53;
+
+template <class Identity>
+void copy_identity(Identity& identity, const Segment& segment) noexcept {
+    load_words(identity.data(), segment.at<const Word>(0), sizeof identity);
+}
+
+}  // namespace
+
+TrackedProcess::TrackedProcess(Segment segment, std::uint32_t slots_per_lane, Segment table_segment, UndoLog& log)
     : segment_(std::move(segment)),
       table_segment_(std::move(table_segment)),
       log_(log),
       table_(table_segment_, log),
-      slots_per_lane_(header().slots_per_lane),
+      slots_per_lane_(slots_per_lane),
       usage_index_(max_usage_cells),
       usage_saved_(max_usage_cells) {
+    survives([&] { copy_identity(identity_, segment_); });
     open_pidfd();
 }
 
@@ -40,28 +54,64 @@ TrackedProcess::~TrackedProcess() {
 bool TrackedProcess::has_news() noexcept {
     if (is_quarantined()) return false;
     bool news = false;
-    survives([&] {
+    const bool survived = survives([&] {
         const std::uint64_t tickets = header().tickets.load(std::memory_order_relaxed);
         // Fewer slots applied than tickets taken: some were not visible, or did not fit into the last batch.
-        news = tickets != seen_tickets_ || table_header().slots_applied != tickets;
+        news = !looked_ || tickets != seen_tickets_ || table_header().slots_applied != tickets;
     });
-    return news;
+    return news || lied_ || !survived;  // that it lies is news
+}
+
+// Tickets are counted up, and no more slots are published than there are tickets.
+bool TrackedProcess::accept_tickets(std::uint64_t tickets) noexcept {
+    if (tickets > most_events || (looked_ && tickets < seen_tickets_)) return false;
+    seen_tickets_ = tickets;
+    looked_ = true;
+    return table_header().slots_applied <= tickets;
+}
+
+void TrackedProcess::take_positions(Batch& batch) const noexcept {
+    const TableHeader& table = table_header();
+    std::copy(std::begin(table.lane_positions), std::end(table.lane_positions), batch.positions.begin());
+    batch.estate_position = table.estate_position;
+}
+
+ReadResult TrackedProcess::inspect(Batch& scratch) noexcept {
+    if (is_quarantined()) return ReadResult::ok;
+    take_positions(scratch);
+    counters();
+    bool sound = false;
+    const bool survived = survives([&] {
+        Identity now;
+        copy_identity(now, segment_);
+        sound = now == identity_ && accept_tickets(header().tickets.load(std::memory_order_acquire)) &&
+                collect_heads(scratch);
+        std::uint64_t slots = table_header().slots_applied;
+        // Read after the positions: each of the slots before them has its ticket.
+        const std::uint64_t tickets = header().tickets.load(std::memory_order_acquire);
+        for (std::uint32_t i = 0; i < head_count_; ++i) {
+            slots += heads_[i].write - heads_[i].read;
+            sound = sound && heads_[i].ticket < tickets;
+        }
+        sound = sound && slots <= tickets;
+    });
+    return survived && sound && !lied_ ? ReadResult::ok : ReadResult::corrupt;
 }
 
 ReadResult TrackedProcess::read(Batch& batch) noexcept {
     batch.events.clear();
     batch.slots = 0;
     batch.allocations = 0;
-    std::copy(std::begin(table_header().lane_positions), std::end(table_header().lane_positions),
-              batch.positions.begin());
-    batch.estate_position = table_header().estate_position;
+    take_positions(batch);
     bool sound = false;
     const bool survived = survives([&] {
         sound = drain_in_order(
             header().tickets, [&] { return collect_heads(batch); },
-            [&](std::uint64_t ticket_limit) { return merge(batch, seen_tickets_ = ticket_limit); });
+            [&](std::uint64_t ticket_limit) { return accept_tickets(ticket_limit) && merge(batch, ticket_limit); });
+        // More slots than tickets: some ticket was given out twice, be it passes ago.
+        sound = sound && table_header().slots_applied + batch.slots <= seen_tickets_;
     });
-    return survived && sound ? ReadResult::ok : ReadResult::corrupt;
+    return survived && sound && !lied_ ? ReadResult::ok : ReadResult::corrupt;
 }
 
 bool TrackedProcess::collect_heads(Batch& batch) noexcept {
@@ -174,14 +224,18 @@ ReportedCounters TrackedProcess::counters() noexcept {
     const bool survived = survives([&] {
         const ProcessHeader& h = header();
         const std::uint64_t tickets = h.tickets.load(std::memory_order_acquire);
+        const std::uint64_t absorbed = h.absorbed.load(std::memory_order_relaxed);
         now.coalesced = h.coalesced.load(std::memory_order_relaxed);
         now.dropped = h.dropped.load(std::memory_order_relaxed);
         now.rejected = h.rejected.load(std::memory_order_relaxed);
         now.exited = h.exit_state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(ExitState::exited);
-        now.reported = tickets - h.extra_slots.load(std::memory_order_relaxed) +
-                       h.absorbed.load(std::memory_order_relaxed) + now.dropped;
+        const std::uint64_t extra = h.extra_slots.load(std::memory_order_relaxed);
+        lied_ = lied_ || std::max({tickets, absorbed, extra, now.coalesced, now.dropped, now.rejected}) > most_events;
+        // It counts on while we read: for a moment there may be fewer reports than slots that are none.
+        const std::uint64_t all = tickets + absorbed + now.dropped;
+        now.reported = all > extra ? all - extra : 0;
     });
-    if (survived) counters_ = now;
+    if (survived && !lied_) counters_ = now;
     return counters_;
 }
 

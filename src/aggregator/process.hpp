@@ -46,7 +46,8 @@ enum class ReadResult { ok, corrupt };
 
 class TrackedProcess {
 public:
-    TrackedProcess(shm::Segment segment, shm::Segment table_segment, UndoLog& log);
+    // `slots_per_lane`: as it was when the segment was checked. Nothing that was checked is read a second time.
+    TrackedProcess(shm::Segment segment, std::uint32_t slots_per_lane, shm::Segment table_segment, UndoLog& log);
     ~TrackedProcess();
     TrackedProcess(const TrackedProcess&) = delete;
     TrackedProcess& operator=(const TrackedProcess&) = delete;
@@ -55,6 +56,8 @@ public:
     bool has_news() noexcept;
     // Copies up to Batch::max_events visible events. Changes nothing.
     ReadResult read(Batch& batch) noexcept;
+    // Looks for what no honest process does, also where there is nothing new to read. Leaves nothing of use in `scratch`.
+    ReadResult inspect(Batch& scratch) noexcept;
     // After the batch is committed: gives its slots back to the producer.
     void release_slots() noexcept;
     // After a publication: everything with a smaller ticket is in it.
@@ -67,6 +70,11 @@ public:
     // The kernel's word on whether the process is gone; see liveness.
     bool has_ended() noexcept;
     int pidfd() const noexcept { return pidfd_; }
+    // Of an ended process: whether what was drained since is less than its segment can hold.
+    bool may_hold_more() const noexcept {
+        return drained_after_end_ <= std::uint64_t{shm::lane_count} * slots_per_lane_ + shm::max_estate_slots;
+    }
+    void note_drained_after_end(std::uint64_t slots) noexcept { drained_after_end_ += slots; }
 
     TableHeader& table_header() noexcept { return *table_segment_.at<TableHeader>(0); }
     const TableHeader& table_header() const noexcept { return *table_segment_.at<TableHeader>(0); }
@@ -108,6 +116,10 @@ private:
         std::uint64_t ticket;
     };
 
+    using Identity = std::array<std::uint64_t, offsetof(shm::ProcessHeader, tickets) / sizeof(std::uint64_t)>;
+
+    bool accept_tickets(std::uint64_t tickets) noexcept;
+    void take_positions(Batch& batch) const noexcept;
     bool collect_heads(Batch& batch) noexcept;
     bool add_head(const shm::Slot* slots, std::uint64_t capacity, std::uint64_t write, std::uint64_t* position) noexcept;
     bool merge(Batch& batch, std::uint64_t ticket_limit) noexcept;
@@ -127,7 +139,11 @@ private:
     Table table_;
     std::uint32_t slots_per_lane_;
     int pidfd_ = -1;
-    std::uint64_t seen_tickets_ = ~std::uint64_t{0};
+    std::uint64_t drained_after_end_ = 0;
+    std::uint64_t seen_tickets_ = 0;
+    bool looked_ = false;  // seen_tickets_ is the process's word, not the initial value
+    bool lied_ = false;    // its counters cannot be true
+    Identity identity_{};  // the segment's first line, which nobody changes
     std::uint64_t applied_below_ = 0;
     std::uint64_t published_below_ = 0;
     ReportedCounters counters_;

@@ -34,9 +34,23 @@ Publisher::OpenResult Publisher::open(const std::string& name_space, std::uint32
     return OpenResult::failed;
 }
 
+namespace {
+
+// Removes a FIFO, or a file too small to be a stats segment. Not by its name alone: since it was looked at, another
+// aggregator may have put its segment there.
+void remove_unsuitable(const std::string& name) {
+    struct stat info {};
+    if (lstat(path_of(name).c_str(), &info) != 0) return;
+    const bool suitable = S_ISREG(info.st_mode) && info.st_nlink == 1 &&
+                          info.st_size >= static_cast<off_t>(sizeof(StatsHeader));
+    if (!suitable && leads_to(name, info.st_dev, info.st_ino)) ::unlink(path_of(name).c_str());
+}
+
+}  // namespace
+
 // True with a result, false if there is no segment that can be used.
 bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult& result, std::string& error) {
-    const SegmentStatus status = segment_.open(name, bip::read_write, sizeof(StatsHeader));
+    const SegmentStatus status = segment_.open(name, bip::read_write, sizeof(StatsHeader), stats_segment_bytes);
     if (status == SegmentStatus::absent) return false;
     if (status != SegmentStatus::ok && status != SegmentStatus::unsuitable) {
         error = "cannot open " + path_of(name) + ": " + reason_and_remedy(errno);
@@ -60,7 +74,12 @@ bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult&
             return true;
         }
     }
-    ::unlink(path_of(name).c_str());  // nobody serves it and nobody can read it
+    // Nobody serves it and nobody can read it.
+    if (status == SegmentStatus::ok) {
+        segment_.unlink();
+    } else {
+        remove_unsuitable(name);
+    }
     segment_.close();
     return false;
 }

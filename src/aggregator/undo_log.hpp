@@ -74,12 +74,15 @@ template <class Write>
 void UndoLog::roll_back(Write&& write) noexcept {
     // Records are walked backwards by the trailer each ends with.
     std::uint64_t end = std::min(header_->log_bytes, log_capacity_bytes);
-    while (end > 0) {
+    constexpr std::uint64_t overhead = sizeof(LogRecord) + sizeof(std::uint64_t);
+    while (end >= overhead) {
         std::uint64_t bytes;
         std::memcpy(&bytes, records_ + end - sizeof bytes, sizeof bytes);
+        if (bytes < overhead || bytes > end) break;  // not a log of ours
         end -= bytes;
         LogRecord record;
         std::memcpy(&record, records_ + end, sizeof record);
+        if (record.bytes != bytes - overhead) break;
         write(static_cast<LogTarget>(record.target), record.offset, records_ + end + sizeof record, record.bytes);
     }
     compiler_barrier();

@@ -45,7 +45,7 @@ public:
         REQUIRE(Table::create(table, temporary_name()) == SegmentStatus::ok);
         table.unlink();
         log_ = std::make_unique<UndoLog>(reinterpret_cast<std::byte*>(ledger_.data()));
-        process_ = std::make_unique<TrackedProcess>(std::move(segment), std::move(table), *log_);
+        process_ = std::make_unique<TrackedProcess>(std::move(segment), min_slots_per_lane, std::move(table), *log_);
     }
 
     ProducerLane claim(std::uint32_t lane) {
