@@ -28,7 +28,10 @@ enum class Mode : std::uint32_t { undecided = 0, active = 1, coalescing = 2, off
 template <class Atomics>
 struct alignas(page_bytes) BasicGate {
     typename Atomics::template Shared<Mode> mode{Mode::undecided};
-    typename Atomics::template Shared<bool> begun{false};  // this very process, not a parent of it, began to decide
+    // This very process, not a parent of it, has a producer.
+    typename Atomics::template Shared<bool> made{false};
+    // Taken by the thread that makes it or decides. Here, so that a child forked meanwhile finds it free.
+    typename Atomics::template Shared<bool> taken{false};
 
     // Of hooks. Acquires what the flush that made the process active has sent.
     Mode look() const noexcept { return mode.load(std::memory_order_acquire); }

@@ -32,10 +32,24 @@ constexpr std::size_t populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; 
 
 // Where the Producer lives: it must not be destroyed at exit, and a forked child makes a new one in the same place.
 alignas(Producer) constinit std::byte producer_storage[sizeof(Producer)]{};
-constinit std::atomic<int> producer_state{0};  // 0 none, 1 being made, 2 made
+// One of this process or, as long as the gate knows of none, of a parent.
+constinit std::atomic<bool> storage_holds_producer{false};
 
 pthread_key_t thread_exit_key;
-constinit std::atomic<bool> handlers_installed{false};
+constinit bool handlers_installed = false;
+
+// One thread at a time in what a process does once. Not a std::mutex: a child that was forked while another thread held
+// it would wait for ever. The gate's page is wiped there, which whoever comes here sees to before anything else.
+class GateLock {
+public:
+    GateLock() noexcept {
+        madvise(&gate, sizeof gate, MADV_WIPEONFORK);
+        while (gate.taken.exchange(true, std::memory_order_acquire)) sleep_ns(20'000);
+    }
+    ~GateLock() { gate.taken.store(false, std::memory_order_release); }
+    GateLock(const GateLock&) = delete;
+    GateLock& operator=(const GateLock&) = delete;
+};
 
 bool is_one(const char* value) noexcept { return value != nullptr && std::strcmp(value, "1") == 0; }
 
@@ -73,46 +87,38 @@ Settings Settings::from_environment() {
 }
 
 Producer& Producer::instance() noexcept {
-    int state = producer_state.load(std::memory_order_acquire);
-    if (state == 0 && producer_state.compare_exchange_strong(state, 1, std::memory_order_acquire)) {
-        new (producer_storage) Producer();
-        producer_state.store(2, std::memory_order_release);
-    }
-    while (producer_state.load(std::memory_order_acquire) != 2) sleep_ns(1000);
+    if (!gate.made.load(std::memory_order_acquire)) make();
     return *std::launder(reinterpret_cast<Producer*>(producer_storage));
 }
 
+void Producer::make() noexcept {
+    const GateLock lock;
+    if (gate.made.load(std::memory_order_relaxed)) return;
+    forget_parents();  // of a raw clone(), which ran no handler of ours
+    new (producer_storage) Producer();
+    storage_holds_producer.store(true, std::memory_order_relaxed);
+    gate.made.store(true, std::memory_order_release);
+}
+
 Mode Producer::decide() noexcept {
-    Mode mode = gate.look();
-    if (was_left_by_parent(mode)) start_over_in_child();
-    const std::lock_guard<std::mutex> lock(deciding_);
-    mode = gate.look();
-    if (mode != Mode::undecided) return mode;
+    if (const Mode mode = gate.look(); mode != Mode::undecided) return mode;
+    const GateLock lock;
+    if (const Mode mode = gate.look(); mode != Mode::undecided) return mode;
     const Mode decided = start() ? Mode::active : Mode::off;
     gate.mode.store(decided, std::memory_order_release);
     return decided;
-}
-
-// Whether this is the child of a raw clone(), which ran no handler of ours, or of a fork while another thread was
-// deciding. The pid alone would not tell: in a pid namespace of its own a child may have its parent's number, and a
-// vfork child, with another one, still runs in its parent's memory.
-bool Producer::was_left_by_parent(Mode mode) const noexcept {
-    const std::int32_t owner = owner_pid_.load(std::memory_order_acquire);
-    if (mode != Mode::undecided || owner == 0) return false;
-    return !gate.begun.load(std::memory_order_relaxed) || owner != getpid();
 }
 
 bool Producer::start() noexcept {
     try {
         settings_ = Settings::from_environment();
         if (!settings_.tracking) return false;
-        gate.begun.store(true, std::memory_order_relaxed);
         owner_pid_.store(getpid(), std::memory_order_release);
-        if (!handlers_installed.exchange(true)) {
+        if (!handlers_installed) {
             // Without a key a thread cannot hand its lane back, so it would be lost: such a process is not tracked.
             if (pthread_key_create(&thread_exit_key, hand_back_lane) != 0) return false;
             pthread_atfork(nullptr, nullptr, start_over_in_child);
-            madvise(&gate, sizeof gate, MADV_WIPEONFORK);
+            handlers_installed = true;
         }
         return identify() && create_segment();
     } catch (...) {
@@ -175,15 +181,26 @@ void Producer::fill_header() noexcept {
 // --- fork -----------------------------------------------------------------------------------------------------------
 
 void Producer::start_over_in_child() noexcept {
-    if (producer_state.load(std::memory_order_acquire) != 2) return;
     const KeepErrno keep;
-    Producer& parents = instance();
-    parents.let_go_of_parents();
-    // The mutexes and the coalescer may be in any state, their holders do not exist here: made anew, not destroyed.
-    new (producer_storage) Producer();
+    // Another handler may have reported before this one: then the child has started over already.
+    if (gate.made.load(std::memory_order_relaxed) &&
+        instance().owner_pid_.load(std::memory_order_relaxed) == getpid()) {
+        return;
+    }
+    gate.mode.store(Mode::undecided, std::memory_order_relaxed);  // for kernels that do not wipe
+    gate.made.store(false, std::memory_order_relaxed);
+    gate.taken.store(false, std::memory_order_relaxed);
+    forget_parents();
+}
+
+// The parent's mutexes and coalescer may be in any state, their holders do not exist here: left as they are, and built
+// over by the child's own.
+void Producer::forget_parents() noexcept {
+    if (storage_holds_producer.exchange(false, std::memory_order_relaxed)) {
+        std::launder(reinterpret_cast<Producer*>(producer_storage))->let_go_of_parents();
+    }
     this_thread = ThisThread{};
     tickets = nullptr;
-    gate.mode.store(Mode::undecided, std::memory_order_release);
 }
 
 void Producer::let_go_of_parents() noexcept {

@@ -78,7 +78,8 @@ public:
 private:
     Producer() noexcept = default;
 
-    bool was_left_by_parent(Mode mode) const noexcept;
+    static void make() noexcept;
+    static void forget_parents() noexcept;
     bool start() noexcept;
     bool identify() noexcept;
     bool create_segment() noexcept;
@@ -111,7 +112,6 @@ private:
         return segment_.at<LaneHeader>(lanes_offset) + lane;
     }
 
-    std::mutex deciding_;
     std::mutex mutex_;  // guards the members below and lane 0
     Settings settings_;
     std::atomic<std::int32_t> owner_pid_{0};

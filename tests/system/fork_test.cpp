@@ -188,6 +188,19 @@ TEST_CASE("exec from another than the first thread ends the tracking of the proc
     check_no_process_segments(name_space);
 }
 
+TEST_CASE("a child forked while another thread makes the process's first report starts over") {
+    const Namespace name_space;
+    constexpr int programs = 60;  // the moment is short: one in two hundred met it
+    for (int i = 0; i < programs; ++i) {
+        Child program({CROWD_PROGRAM_PATH, "forks", "3", "2"}, {name_space.tracked()});
+        REQUIRE(program.read_line(Milliseconds(20000)).starts_with("ok "));
+        program.write_line("");
+        REQUIRE(program.wait().exited_with(0));
+    }
+    Aggregator aggregator(name_space);
+    check_all_released(name_space);
+}
+
 TEST_CASE("children forked while other threads are inside hooks and while the process coalesces work") {
     constexpr unsigned children = 150;
     const Namespace name_space;
