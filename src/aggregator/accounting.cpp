@@ -9,8 +9,24 @@ namespace trackshm::aggregator {
 using shm::Event;
 using shm::EventKind;
 
-bool Accounting::apply(TrackedProcess& process, const Event& event, std::uint32_t now_seconds) noexcept {
-    process.table_header().applied += event.reports();
+namespace {
+
+// How many events ahead their cells are fetched: past some 10^4 live buffers they are not in the cache.
+constexpr std::size_t prefetch_events = 12;
+
+}  // namespace
+
+bool Accounting::apply(TrackedProcess& process, const Batch& batch, std::uint32_t now_seconds) noexcept {
+    process.table_header().applied += batch.reports;
+    const std::span<const Event> events = batch.events();
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        if (i + prefetch_events < events.size()) process.table().prefetch(events[i + prefetch_events].id);
+        if (!apply(process, events[i], now_seconds) || ledger_.log().overflowed()) return false;
+    }
+    return true;
+}
+
+inline bool Accounting::apply(TrackedProcess& process, const Event& event, std::uint32_t now_seconds) noexcept {
     switch (event.kind) {
         case EventKind::allocation: return allocate(process, event, now_seconds);
         case EventKind::free_by_id:
@@ -32,33 +48,31 @@ bool Accounting::apply(TrackedProcess& process, const Event& event, std::uint32_
     return true;
 }
 
-bool Accounting::allocate(TrackedProcess& process, const Event& event, std::uint32_t now_seconds) noexcept {
+inline bool Accounting::allocate(TrackedProcess& process, const Event& event, std::uint32_t now_seconds) noexcept {
     const std::uint32_t slot = ledger_.slot_for(event.device);
-    if (slot == Ledger::none) {
+    if (slot == Ledger::none) [[unlikely]] {
         reject(process);
         return true;
     }
     const auto inserted = process.table().insert(event.id, event.device, event.type, event.size, now_seconds);
-    if (inserted.no_room) return false;
-    if (inserted.replaced) {
-        process.table_header().implicit_frees += 1;
-        release_cell(process, *inserted.replaced);
+    if (inserted.no_room) [[unlikely]] return false;
+    TableHeader& header = process.table_header();
+    if (inserted.replaced.taken()) [[unlikely]] {
+        header.implicit_frees += 1;
+        release_cell(process, inserted.replaced);
     }
-    const Place place{process, slot, event.device, event.type};
-    UsageCell& usage = process.change_usage(slot, event.type, event.device);
-    usage.buffers += 1;
-    usage.buffer_bytes += event.size;
-    process.table_header().live_buffers += 1;
-    MemoryAccount& memory = ledger_.change_memory(slot, event.type);
-    memory.seen = 1;
-    memory.allocations += 1;
-    memory.allocated_bytes += event.size;
-    add_live(place, event.size);
-    if (event.held) doubt_peaks(place);
+    Account& account = this->account(process, slot, event.type);
+    account.usage->buffers += 1;
+    account.usage->buffer_bytes += event.size;
+    account.memory->allocations += 1;
+    account.memory->allocated_bytes += event.size;
+    header.live_buffers += 1;
+    add_live(header, account, event.size);
+    if (event.held) doubt_peaks(header, account);
     return true;
 }
 
-void Accounting::free(TrackedProcess& process, const Event& event) noexcept {
+inline void Accounting::free(TrackedProcess& process, const Event& event) noexcept {
     TableHeader& header = process.table_header();
     for (std::uint32_t n = 0; n < event.count; ++n) {
         const std::uint64_t found = free_once(process, event);
@@ -71,12 +85,12 @@ void Accounting::free(TrackedProcess& process, const Event& event) noexcept {
 }
 
 // Number of live entries the free could have meant.
-std::uint64_t Accounting::free_once(TrackedProcess& process, const Event& event) noexcept {
+inline std::uint64_t Accounting::free_once(TrackedProcess& process, const Event& event) noexcept {
     Table& table = process.table();
     if (event.kind == EventKind::free_all || event.kind == EventKind::folded_free_all) {
         std::uint64_t freed = 0;
-        for (auto erased = table.erase_oldest(event.id); erased.cell; erased = table.erase_oldest(event.id)) {
-            release_cell(process, *erased.cell);
+        for (auto erased = table.erase_oldest(event.id); erased.cell.taken(); erased = table.erase_oldest(event.id)) {
+            release_cell(process, erased.cell);
             ++freed;
             if (erased.candidates == 1) break;
         }
@@ -86,7 +100,7 @@ std::uint64_t Accounting::free_once(TrackedProcess& process, const Event& event)
                         : event.kind == EventKind::free_on_device
                             ? table.erase_oldest_on(event.id, event.device)
                             : table.erase_exact(event.id, event.device, event.type);
-    if (erased.cell) release_cell(process, *erased.cell);
+    if (erased.cell.taken()) release_cell(process, erased.cell);
     return erased.candidates;
 }
 
@@ -97,19 +111,18 @@ void Accounting::close_device(TrackedProcess& process, std::uint16_t device) noe
     for (std::uint32_t type = 0; type < shm::type_count; ++type) {
         const UsageCell* usage = process.find_usage(slot, type);
         if (usage == nullptr) continue;
-        const Place place = place_of(process, *usage);
-        release(place, usage->buffers, usage->buffer_bytes);
-        change_gauge(place, 0);
+        Account& account = this->account(process, slot, type);
+        release(process.table_header(), account, usage->buffers, usage->buffer_bytes);
+        change_gauge(process.table_header(), account, 0);
     }
 }
 
 void Accounting::set_gauge(TrackedProcess& process, const Event& event) noexcept {
     const std::uint32_t slot = ledger_.slot_for(event.device);
     if (slot == Ledger::none) return reject(process);
-    ledger_.change_memory(slot, event.type).seen = 1;
-    const Place place{process, slot, event.device, event.type};
-    change_gauge(place, event.size);
-    if (event.held) doubt_peaks(place);
+    Account& account = this->account(process, slot, event.type);
+    change_gauge(process.table_header(), account, event.size);
+    if (event.held) doubt_peaks(process.table_header(), account);
 }
 
 void Accounting::describe(TrackedProcess& process, const Event& event) noexcept {
@@ -136,19 +149,18 @@ void Accounting::describe(TrackedProcess& process, const Event& event) noexcept 
 void Accounting::count_folded_pairs(TrackedProcess& process, const Event& event) noexcept {
     const std::uint32_t slot = ledger_.slot_for(event.device);
     if (slot == Ledger::none) return reject(process);
-    MemoryAccount& memory = ledger_.change_memory(slot, event.type);
-    memory.seen = 1;
-    memory.allocations += event.id;
-    memory.deallocations += event.id;
-    memory.allocated_bytes += event.size;
-    memory.deallocated_bytes += event.size;
-    doubt_peaks({process, slot, event.device, event.type});
+    Account& account = this->account(process, slot, event.type);
+    account.memory->allocations += event.id;
+    account.memory->deallocations += event.id;
+    account.memory->allocated_bytes += event.size;
+    account.memory->deallocated_bytes += event.size;
+    doubt_peaks(process.table_header(), account);
 }
 
 // What was held back is applied later than it happened: from here on the peaks are lower bounds.
-void Accounting::doubt_peaks(const Place& place) noexcept {
-    ledger_.change_device(place.slot).peak_exact = 0;
-    place.process.table_header().flags &= ~std::uint32_t{shm::process_peak_exact};
+void Accounting::doubt_peaks(TableHeader& process, Account& account) noexcept {
+    account.device->peak_exact = 0;
+    process.flags &= ~std::uint32_t{shm::process_peak_exact};
 }
 
 // One device more than there is room for: loud, and the process is not exact from here on.
@@ -158,62 +170,63 @@ void Accounting::reject(TrackedProcess& process) noexcept {
     process.table_header().flags &= ~std::uint32_t{shm::process_exact};
 }
 
-void Accounting::add_live(const Place& place, std::uint64_t bytes) noexcept {
-    TableHeader& header = place.process.table_header();
-    UsageCell& usage = place.process.change_usage(place.slot, place.type, place.device);
-    MemoryAccount& memory = ledger_.change_memory(place.slot, place.type);
-    DeviceAccount& device = ledger_.change_device(place.slot);
-    memory.live_bytes += bytes;
-    device.live_bytes += bytes;
-    header.live_bytes += bytes;
-    usage.peak_bytes = std::max(usage.peak_bytes, usage.live_bytes());
-    memory.peak_bytes = std::max(memory.peak_bytes, memory.live_bytes);
-    device.peak_bytes = std::max(device.peak_bytes, device.live_bytes);
-    header.peak_bytes = std::max(header.peak_bytes, header.live_bytes);
+// --- accounts -------------------------------------------------------------------------------------------------------
+
+// The first touch of an account in a log batch: finds its places and saves them.
+void Accounting::open_account(Account& account, TrackedProcess& process, std::uint32_t slot,
+                              std::uint32_t type) noexcept {
+    account.device = &ledger_.change_device(slot);
+    account.memory = &ledger_.change_memory(slot, type);
+    account.memory->seen = 1;
+    account.usage = &process.change_usage(slot, type, account.device->device);
+    account.batch = ledger_.log().batch();
 }
 
-void Accounting::subtract_live(const Place& place, std::uint64_t bytes) noexcept {
-    ledger_.change_memory(place.slot, place.type).live_bytes -= bytes;
-    ledger_.change_device(place.slot).live_bytes -= bytes;
-    place.process.table_header().live_bytes -= bytes;
+inline void Accounting::add_live(TableHeader& process, Account& account, std::uint64_t bytes) noexcept {
+    account.memory->live_bytes += bytes;
+    account.device->live_bytes += bytes;
+    process.live_bytes += bytes;
+    account.usage->peak_bytes = std::max(account.usage->peak_bytes, account.usage->live_bytes());
+    account.memory->peak_bytes = std::max(account.memory->peak_bytes, account.memory->live_bytes);
+    account.device->peak_bytes = std::max(account.device->peak_bytes, account.device->live_bytes);
+    process.peak_bytes = std::max(process.peak_bytes, process.live_bytes);
 }
 
-void Accounting::release(const Place& place, std::uint64_t buffers, std::uint64_t bytes) noexcept {
-    UsageCell& usage = place.process.change_usage(place.slot, place.type, place.device);
-    usage.buffers -= buffers;
-    usage.buffer_bytes -= bytes;
-    place.process.table_header().live_buffers -= buffers;
-    MemoryAccount& memory = ledger_.change_memory(place.slot, place.type);
-    memory.deallocations += buffers;
-    memory.deallocated_bytes += bytes;
-    subtract_live(place, bytes);
+inline void Accounting::subtract_live(TableHeader& process, Account& account, std::uint64_t bytes) noexcept {
+    account.memory->live_bytes -= bytes;
+    account.device->live_bytes -= bytes;
+    process.live_bytes -= bytes;
 }
 
-void Accounting::change_gauge(const Place& place, std::uint64_t bytes) noexcept {
-    UsageCell& usage = place.process.change_usage(place.slot, place.type, place.device);
-    MemoryAccount& memory = ledger_.change_memory(place.slot, place.type);
-    const std::uint64_t before = usage.gauge_bytes;
-    usage.gauge_bytes = bytes;
-    memory.gauge_bytes += bytes - before;
+inline void Accounting::release(TableHeader& process, Account& account, std::uint64_t buffers,
+                                std::uint64_t bytes) noexcept {
+    account.usage->buffers -= buffers;
+    account.usage->buffer_bytes -= bytes;
+    account.memory->deallocations += buffers;
+    account.memory->deallocated_bytes += bytes;
+    process.live_buffers -= buffers;
+    subtract_live(process, account, bytes);
+}
+
+void Accounting::change_gauge(TableHeader& process, Account& account, std::uint64_t bytes) noexcept {
+    const std::uint64_t before = account.usage->gauge_bytes;
+    account.usage->gauge_bytes = bytes;
+    account.memory->gauge_bytes += bytes - before;
     if (bytes >= before) {
-        add_live(place, bytes - before);
+        add_live(process, account, bytes - before);
     } else {
-        subtract_live(place, before - bytes);
+        subtract_live(process, account, before - bytes);
     }
 }
 
-void Accounting::release_cell(TrackedProcess& process, const Cell& cell) noexcept {
+inline void Accounting::release_cell(TrackedProcess& process, const Cell& cell) noexcept {
     const std::uint32_t slot = ledger_.slot_of(static_cast<std::uint16_t>(cell.device));
     if (slot == Ledger::none || cell.type() >= shm::type_count) [[unlikely]] {
         // An entry that no aggregator made: somebody wrote to the table between two of them.
         process.table_header().flags &= ~std::uint32_t{shm::process_exact};
         return;
     }
-    release({process, slot, cell.device, cell.type()}, 1, cell.size());
-}
-
-Accounting::Place Accounting::place_of(TrackedProcess& process, const UsageCell& cell) noexcept {
-    return {process, ledger_.slot_of(static_cast<std::uint16_t>(cell.device)), cell.device, cell.type};
+    release(process.table_header(), account(process, slot, cell.type()), 1, cell.size());
 }
 
 void Accounting::reconcile(const std::vector<UsageCell>& held) noexcept {
@@ -264,9 +277,10 @@ void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters,
 
     for (std::uint32_t i = 0; i < header.usage_cells; ++i) {
         const UsageCell& usage = process.usage_cells()[i];
-        const Place place = place_of(process, usage);
-        release(place, usage.buffers, usage.buffer_bytes);
-        change_gauge(place, 0);
+        const std::uint32_t slot = ledger_.slot_of(static_cast<std::uint16_t>(usage.device));
+        Account& account = this->account(process, slot, usage.type);
+        release(header, account, usage.buffers, usage.buffer_bytes);
+        change_gauge(header, account, 0);
     }
 
     shm::EventCounters& ended = ledger_.change_header().ended;

@@ -21,10 +21,11 @@ namespace trackshm::aggregator {
 
 class Accounting {
 public:
-    explicit Accounting(Ledger& ledger) noexcept : ledger_(ledger) {}
+    explicit Accounting(Ledger& ledger) : ledger_(ledger), accounts_(shm::max_type_rows) {}
 
-    // Applies one event within the open batch. False if the table has no room for it: roll back, grow, apply again.
-    bool apply(TrackedProcess& process, const shm::Event& event, std::uint32_t now_seconds) noexcept;
+    // Applies a batch of events within the open log batch. False if the table or the log has no room for them: roll
+    // back, grow or take fewer, apply again.
+    bool apply(TrackedProcess& process, const Batch& batch, std::uint32_t now_seconds) noexcept;
 
     // Releases all a process holds and adds what it counted to the ledger's totals of ended processes.
     void fold(TrackedProcess& process, const ReportedCounters& counters, std::uint64_t end_unix_ns) noexcept;
@@ -37,13 +38,23 @@ public:
     void reconcile(const std::vector<UsageCell>& held) noexcept;
 
 private:
-    struct Place {  // one memory of one device, as one process uses it
-        TrackedProcess& process;
-        std::uint32_t slot;
-        std::uint32_t device;
-        std::uint32_t type;
+    // One memory of one device as one process uses it: the three places where its figures are, saved in the log batch
+    // that `batch` names. A log batch is about one process, so this need not say which.
+    struct Account {
+        std::uint64_t batch = 0;
+        UsageCell* usage = nullptr;
+        MemoryAccount* memory = nullptr;
+        DeviceAccount* device = nullptr;
     };
 
+    Account& account(TrackedProcess& process, std::uint32_t slot, std::uint32_t type) noexcept {
+        Account& account = accounts_[slot * shm::type_count + type];
+        if (account.batch != ledger_.log().batch()) [[unlikely]] open_account(account, process, slot, type);
+        return account;
+    }
+    void open_account(Account& account, TrackedProcess& process, std::uint32_t slot, std::uint32_t type) noexcept;
+
+    bool apply(TrackedProcess& process, const shm::Event& event, std::uint32_t now_seconds) noexcept;
     bool allocate(TrackedProcess& process, const shm::Event& event, std::uint32_t now_seconds) noexcept;
     void free(TrackedProcess& process, const shm::Event& event) noexcept;
     std::uint64_t free_once(TrackedProcess& process, const shm::Event& event) noexcept;
@@ -52,17 +63,17 @@ private:
     void describe(TrackedProcess& process, const shm::Event& event) noexcept;
     void count_folded_pairs(TrackedProcess& process, const shm::Event& event) noexcept;
     void reject(TrackedProcess& process) noexcept;
-    void doubt_peaks(const Place& place) noexcept;
+    void doubt_peaks(TableHeader& process, Account& account) noexcept;
 
-    void add_live(const Place& place, std::uint64_t bytes) noexcept;
-    void subtract_live(const Place& place, std::uint64_t bytes) noexcept;
-    void release(const Place& place, std::uint64_t buffers, std::uint64_t bytes) noexcept;
-    void change_gauge(const Place& place, std::uint64_t bytes) noexcept;
+    void add_live(TableHeader& process, Account& account, std::uint64_t bytes) noexcept;
+    void subtract_live(TableHeader& process, Account& account, std::uint64_t bytes) noexcept;
+    void release(TableHeader& process, Account& account, std::uint64_t buffers, std::uint64_t bytes) noexcept;
+    void change_gauge(TableHeader& process, Account& account, std::uint64_t bytes) noexcept;
     void release_cell(TrackedProcess& process, const Cell& cell) noexcept;
-    Place place_of(TrackedProcess& process, const UsageCell& cell) noexcept;
 
     Ledger& ledger_;
     bool has_refused_a_device_ = false;
+    std::vector<Account> accounts_;  // by device slot and type
 };
 
 }  // namespace trackshm::aggregator

@@ -31,15 +31,16 @@ constexpr std::uint64_t longest_drain_ns = 2'000'000;
 // New processes per look, so that a flood of names costs the others a moment only.
 constexpr std::size_t attached_per_look = 256;
 // While events flow, publications are at least this far apart; the one after the last event comes at once.
-constexpr std::uint64_t publish_interval_ns = 200'000;
+constexpr std::uint64_t publish_interval_ns = 400'000;
 // Draining event by event would make the lanes' cache lines ping-pong: after a turn with fewer events than this the
-// lanes are left to fill for a moment.
+// lanes are left to fill for a moment, shorter than the smallest sleep and than the default lane takes to run full.
 constexpr std::uint64_t worthwhile_events = 512;
-constexpr std::uint64_t fill_wait_ns = 30'000;
-// Quiet: the wait doubles up to this, so the first event after a quiet time is seen within about 2 ms.
-constexpr std::uint64_t longest_wait_ns = 2'000'000;
-// How many events ahead their cells are fetched: past some 10^4 live buffers they are not in the cache.
-constexpr std::size_t prefetch_events = 12;
+constexpr std::uint64_t fill_ns = 5'000;
+// So long after the last event we stay awake; then each wait is four times the one before, up to the longest, within
+// which the first event after a quiet time is seen.
+constexpr std::uint64_t linger_ns = 50'000;
+constexpr std::uint64_t first_wait_ns = 60'000;
+constexpr std::uint64_t longest_wait_ns = 3'500'000;
 constexpr std::uint64_t scan_interval_ns = 1'000'000'000;
 constexpr std::uint64_t beat_interval_ns = 250'000'000;
 // A tracked process takes two segments and a pidfd; the aggregator itself some.
@@ -121,8 +122,9 @@ void Aggregator::take_stock() {
 
 void Aggregator::run(int stop_fd) {
     watch(stop_fd);
-    while (!wait(stop_fd, turn())) {
-    }
+    do {
+        turn();
+    } while (!wait(stop_fd));
     // What was reported before the stop is applied. Producers that go on reporting cannot keep us here.
     const std::uint64_t deadline_ns = monotonic_ns() + longest_farewell_ns;
     while (turn() && now_ns_ < deadline_ns) {
@@ -150,8 +152,8 @@ bool Aggregator::turn() {
     if (turn_events_ != 0) changed_ = true;
     if (options_.log_events) flush_event_log();
 
-    const bool settled = turn_events_ < worthwhile_events;
-    if (changed_ && (settled || now_ns_ - last_publish_ns_ >= publish_interval_ns)) publish(now_ns_);
+    if (turn_events_ != 0) last_event_ns_ = now_ns_;
+    if (changed_ && (turn_events_ == 0 || now_ns_ - last_publish_ns_ >= publish_interval_ns)) publish(now_ns_);
     if (now_ns_ - last_beat_ns_ >= beat_interval_ns) {
         publisher_.beat(now_ns_);
         last_beat_ns_ = now_ns_;
@@ -175,19 +177,22 @@ std::uint64_t Aggregator::drain(TrackedProcess& process) {
             process.note_applied_below(batch_.applied_below);
             break;
         }
-        if (!apply(process)) break;
+        const Applied applied = apply(process);
+        if (applied == Applied::in_smaller_parts) continue;
+        if (applied == Applied::not_now) break;
         events += batch_.slots;
         process.note_applied_below(batch_.applied_below);
         process.release_slots();
-        if (batch_.complete && batch_.slots < Batch::max_events) break;
+        if (batch_.complete && batch_.slots < batch_.limit) break;
         if (monotonic_ns() >= deadline_ns) break;
     }
+    batch_.limit = Batch::max_events;
     if (process.watermark_is_due()) changed_ = true;
     return events;
 }
 
 // The whole batch, or nothing of it.
-bool Aggregator::apply(TrackedProcess& process) {
+Aggregator::Applied Aggregator::apply(TrackedProcess& process) {
     if (!process.table().make_room(batch_.allocations)) {
         if (ledger_.log().is_open()) roll_back(process);
         // The batch may still fit as it is: most of what it allocates it may free again.
@@ -198,30 +203,29 @@ bool Aggregator::apply(TrackedProcess& process) {
         if (apply_events(process)) {
             if (process.is_starved()) process.set_starved(false);
             if (options_.log_events) {
-                for (const Event& event : batch_.events) log_event(process.table_header().pid, event);
+                for (const Event& event : batch_.events()) log_event(process.table_header().pid, event);
             }
-            return true;
+            return Applied::all;
         }
         const bool log_was_full = ledger_.log().overflowed();
         roll_back(process);
+        if (log_was_full && batch_.limit > 1) {  // frees of many entries each
+            batch_.limit /= 8;
+            return Applied::in_smaller_parts;
+        }
         if (log_was_full) break;
         if (!process.table().grow_now()) return starve(process);
     }
     if (ledger_.log().is_open()) roll_back(process);
     quarantine(process);
-    return false;
+    return Applied::not_now;
 }
 
 bool Aggregator::apply_events(TrackedProcess& process) {
     TableHeader& table = process.table_header();
     ledger_.log().begin(table.own_pid, table.nonce);
     process.save_header();
-    const auto now_seconds = static_cast<std::uint32_t>(now_ns_ / 1'000'000'000);
-    const std::vector<Event>& events = batch_.events;
-    for (std::size_t i = 0; i < events.size(); ++i) {
-        if (i + prefetch_events < events.size()) process.table().prefetch(events[i + prefetch_events].id);
-        if (!accounting_.apply(process, events[i], now_seconds)) return false;
-    }
+    if (!accounting_.apply(process, batch_, static_cast<std::uint32_t>(now_ns_ / 1'000'000'000))) return false;
     std::copy(batch_.positions.begin(), batch_.positions.end(), table.lane_positions);
     table.estate_position = batch_.estate_position;
     table.slots_applied += batch_.slots;
@@ -240,13 +244,13 @@ void Aggregator::roll_back(TrackedProcess& process) noexcept {
 
 // No room for its table to grow: nothing of the batch is applied, its events stay in the lanes until there is. Nothing is
 // lost by that, the process coalesces; but the figures are behind, and do not call themselves exact.
-bool Aggregator::starve(TrackedProcess& process) {
+Aggregator::Applied Aggregator::starve(TrackedProcess& process) {
     if (ledger_.log().is_open()) roll_back(process);
     if (!process.is_starved()) changed_ = true;
     process.set_starved(true);
     warn_once(warned_of_memory_, fmt::format("no room in /dev/shm for the buffer table of process {}; its events wait: {}",
                                              process.table_header().pid, reason_and_remedy(ENOSPC)));
-    return false;
+    return Applied::not_now;
 }
 
 void Aggregator::quarantine(TrackedProcess& process) noexcept {
@@ -386,13 +390,14 @@ bool Aggregator::watch(int fd) const noexcept {
 }
 
 // Waits as long as the traffic suggests. True when it is time to stop.
-bool Aggregator::wait(int stop_fd, bool busy) {
-    if (busy) {
-        wait_ns_ = turn_events_ >= worthwhile_events ? 0 : fill_wait_ns;
+bool Aggregator::wait(int stop_fd) {
+    if (now_ns_ - last_event_ns_ < linger_ns) {
+        wait_ns_ = 0;
+        if (turn_events_ < worthwhile_events) spin_ns(fill_ns);
+        if (now_ns_ - last_look_ns_ < publish_interval_ns) return false;
     } else {
-        wait_ns_ = std::min(std::max(wait_ns_ * 2, fill_wait_ns), longest_wait_ns);
+        wait_ns_ = std::clamp(wait_ns_ * 4, first_wait_ns, longest_wait_ns);
     }
-    if (wait_ns_ == 0 && now_ns_ - last_look_ns_ < publish_interval_ns) return false;
     last_look_ns_ = now_ns_;
 
     constexpr int max_events = 16;

@@ -44,10 +44,11 @@ private:
     void take_stock();
     bool turn();
     std::uint64_t drain(TrackedProcess& process);
-    bool apply(TrackedProcess& process);
+    enum class Applied { all, in_smaller_parts, not_now };
+    Applied apply(TrackedProcess& process);
     bool apply_events(TrackedProcess& process);
     void roll_back(TrackedProcess& process) noexcept;
-    bool starve(TrackedProcess& process);
+    Applied starve(TrackedProcess& process);
     void quarantine(TrackedProcess& process) noexcept;
 
     bool is_attached(const shm::SegmentName& name) const noexcept;
@@ -60,7 +61,7 @@ private:
 
     void publish(std::uint64_t now_ns);
     bool watch(int fd) const noexcept;
-    bool wait(int stop_fd, bool busy);
+    bool wait(int stop_fd);
     void warn_of_limits();
     void warn_of_rejected(const TrackedProcess& process, const ReportedCounters& counters);
     void warn_once(bool& warned, const std::string& text) const;
@@ -92,6 +93,7 @@ private:
     std::uint64_t last_publish_ns_ = 0;
     std::uint64_t last_beat_ns_ = 0;
     std::uint64_t last_look_ns_ = 0;
+    std::uint64_t last_event_ns_ = 0;
     std::uint64_t wait_ns_ = 0;
     std::uint64_t turn_events_ = 0;
 };

@@ -63,6 +63,8 @@ inline constexpr std::uint64_t exited_offset = memories_offset + shm::max_type_r
 inline constexpr std::uint64_t log_offset =
     shm::round_to_page(exited_offset + shm::max_exited * sizeof(shm::ExitedRow));
 inline constexpr std::uint64_t log_capacity_bytes = std::uint64_t{4} << 20;
+// The end of it is for accounts, each of which a batch saves once: it is never the log that keeps one from being saved.
+inline constexpr std::uint64_t log_reserve_bytes = std::uint64_t{1} << 20;
 inline constexpr std::uint64_t ledger_segment_bytes = log_offset + log_capacity_bytes;
 
 }  // namespace trackshm::aggregator

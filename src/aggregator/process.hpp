@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,16 +31,19 @@ struct ReportedCounters {
 
 // Events of one pass, in order, and where the lanes stand after them.
 struct Batch {
-    std::vector<shm::Event> events;
-    std::uint64_t slots = 0;
+    std::uint64_t slots = 0;        // events
+    std::uint64_t reports = 0;      // of the program, that they stand for
     std::uint64_t allocations = 0;  // among the events
     std::array<std::uint64_t, shm::lane_count> positions{};
     std::uint64_t estate_position = 0;
     std::uint64_t applied_below = 0;  // once these are applied, so is every visible event with a smaller ticket
     bool complete = false;            // nothing visible was left behind
 
-    static constexpr std::size_t max_events = 1024;
-    Batch() { events.reserve(max_events); }
+    // Small enough for the events and their undo records to stay in the nearest caches.
+    static constexpr std::size_t max_events = 512;
+    std::uint64_t limit = max_events;  // on `slots`; less where so many would not fit into the undo log
+    std::array<shm::Event, max_events> storage;
+    std::span<const shm::Event> events() const noexcept { return {storage.data(), slots}; }
 };
 
 enum class ReadResult { ok, corrupt };
@@ -54,7 +58,7 @@ public:
 
     // Whether a look at the lanes may be worth while: one load.
     bool has_news() noexcept;
-    // Copies up to Batch::max_events visible events. Changes nothing.
+    // Copies up to batch.limit visible events. Changes nothing.
     ReadResult read(Batch& batch) noexcept;
     // Looks for what no honest process does, also where there is nothing new to read. Leaves nothing of use in `scratch`.
     ReadResult inspect(Batch& scratch) noexcept;
@@ -124,6 +128,7 @@ private:
     bool add_head(const shm::Slot* slots, std::uint64_t capacity, std::uint64_t write, std::uint64_t* position) noexcept;
     bool merge(Batch& batch, std::uint64_t ticket_limit) noexcept;
     bool take_run(Batch& batch, Head& head, std::uint64_t ticket_limit) noexcept;
+    void flush_lines(std::uint32_t lane, std::uint64_t begin, std::uint64_t end) const noexcept;
     void map_estate() noexcept;
     void open_pidfd() noexcept;
     bool maps_segment() const;

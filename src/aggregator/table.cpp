@@ -3,19 +3,18 @@
 
 #include <algorithm>
 
-#include "shm/os.hpp"
-
 namespace trackshm::aggregator {
 
 using shm::SegmentStatus;
 
 namespace {
 
-// Load at which growth starts, in percent; it is finished long before 90.
-constexpr std::uint64_t max_load_percent = 75;
 // Tables below this grow in one go, by doubling; larger ones by a quarter, step by step: 10^7 buffers then take 43 to 53
 // bytes each.
 constexpr std::uint64_t large_homes = 128 * 1024;
+// Load at which growth starts, in percent. Small tables buy short runs with memory that nobody misses; large ones finish
+// growing long before 90.
+constexpr std::uint64_t max_load_percent(std::uint64_t homes) noexcept { return homes < large_homes ? 50 : 75; }
 // Cells looked at per insertion while growing. At 16 the walk ends after homes / 16 insertions.
 constexpr std::uint64_t moved_cells_per_insertion = 16;
 constexpr std::uint64_t cells_per_move_batch = 1024;
@@ -27,11 +26,6 @@ constexpr std::uint64_t slack_for(std::uint64_t homes) noexcept {
 
 constexpr std::uint64_t area_bytes(std::uint64_t homes) noexcept {
     return shm::round_to_page((homes + slack_for(homes)) * sizeof(Cell));
-}
-
-std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) noexcept {
-    __extension__ using Wide = unsigned __int128;
-    return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
 }
 
 }  // namespace
@@ -55,6 +49,7 @@ SegmentStatus Table::create(shm::Segment& segment, const std::string& temporary_
 
 SegmentStatus Table::attach() noexcept {
     seed_ = header()->hash_seed;
+    multiplier_ = (seed_ * 0x9e3779b97f4a7c15) | 1;
     const std::uint32_t current = header()->current & 1;
     if (!map_area(current)) return SegmentStatus::unsuitable;
     if (header()->growing != 0) {
@@ -85,121 +80,7 @@ bool Table::map_area(std::uint32_t index) noexcept {
     return true;
 }
 
-// --- where an id lives ----------------------------------------------------------------------------------------------
-
-std::uint64_t Table::hash(std::uint64_t id) const noexcept {
-    // Two rounds of multiply-and-fold with a secret seed: a process must not be able to choose ids that collide.
-    std::uint64_t x = id ^ seed_;
-    x ^= x >> 32;
-    x *= 0x9e3779b97f4a7c15;
-    x ^= x >> 29;
-    x *= 0xbf58476d1ce4e5b9;
-    x ^= x >> 32;
-    return x;
-}
-
-std::uint64_t Table::home_of(std::uint64_t hash, const Area& area) noexcept { return multiply_high(hash, area.homes); }
-
-Table::Area& Table::area_of(std::uint64_t hash) noexcept {
-    const TableHeader* h = header();
-    Area& current = areas_[h->current];
-    if (h->growing == 0 || home_of(hash, current) >= h->frontier) [[likely]] return current;
-    return areas_[1 - h->current];
-}
-
-bool Table::is_dead(const Cell& cell) const noexcept {
-    const TableHeader* h = header();
-    for (std::uint32_t i = 0; i < h->closed_devices; ++i) {
-        if (h->closed[i].device == cell.device) return cell.sequence < h->closed[i].before_sequence;
-    }
-    return false;
-}
-
-void Table::prefetch(std::uint64_t id) noexcept {
-    const std::uint64_t h = hash(id);
-    const Area& area = area_of(h);
-    shm::prefetch_for_write(&area.cells[home_of(h, area)]);
-}
-
-// --- changes --------------------------------------------------------------------------------------------------------
-
-void Table::write(Area& area, std::uint64_t index, const Cell& cell) noexcept {
-    log_.save(LogTarget::table, area.file_offset + index * sizeof(Cell), &area.cells[index], sizeof(Cell));
-    if (!log_.overflowed()) area.cells[index] = cell;
-}
-
-Table::Inserted Table::insert(std::uint64_t id, std::uint32_t device, std::uint8_t type, std::uint64_t size,
-                              std::uint32_t born_seconds) noexcept {
-    const std::uint64_t h = hash(id);
-    Area& area = area_of(h);
-    const Cell cell{id, Cell::pack(size, type), header()->next_sequence++, device, born_seconds};
-    Inserted result;
-    for (std::uint64_t i = home_of(h, area);; ++i) {
-        if (i == area.limit) {
-            result.no_room = true;
-            return result;
-        }
-        const Cell& found = area.cells[i];
-        if (!found.taken()) {
-            ++header()->taken;
-            write(area, i, cell);
-            return result;
-        }
-        if (found.id == id && found.device == device && found.type() == type) {
-            if (!is_dead(found)) result.replaced = found;
-            write(area, i, cell);
-            return result;
-        }
-    }
-}
-
-template <class Matches>
-Table::Erased Table::erase_first(std::uint64_t id, Matches&& matches) noexcept {
-    const std::uint64_t h = hash(id);
-    Area& area = area_of(h);
-    Erased result;
-    std::uint64_t oldest = 0;
-    for (std::uint64_t i = home_of(h, area); i < area.limit && area.cells[i].taken(); ++i) {
-        const Cell& cell = area.cells[i];
-        if (cell.id != id || !matches(cell) || is_dead(cell)) continue;
-        ++result.candidates;
-        if (!result.cell || cell.sequence < result.cell->sequence) {
-            result.cell = cell;
-            oldest = i;
-        }
-    }
-    if (result.cell) erase_at(area, oldest);
-    return result;
-}
-
-Table::Erased Table::erase_oldest(std::uint64_t id) noexcept {
-    return erase_first(id, [](const Cell&) { return true; });
-}
-
-Table::Erased Table::erase_oldest_on(std::uint64_t id, std::uint32_t device) noexcept {
-    return erase_first(id, [device](const Cell& cell) { return cell.device == device; });
-}
-
-Table::Erased Table::erase_exact(std::uint64_t id, std::uint32_t device, std::uint8_t type) noexcept {
-    return erase_first(id, [=](const Cell& cell) { return cell.device == device && cell.type() == type; });
-}
-
-void Table::erase_at(Area& area, std::uint64_t index) noexcept {
-    --header()->taken;
-    // A hole may be filled by any follower of its run whose home is not behind it. Taking the farthest one leaves the
-    // fewest to move: usually one, also where many entries share a home.
-    std::uint64_t hole = index;
-    for (;;) {
-        std::uint64_t farthest = hole;
-        for (std::uint64_t i = hole + 1; i < area.limit && area.cells[i].taken(); ++i) {
-            if (home_of(hash(area.cells[i].id), area) <= hole) farthest = i;
-        }
-        if (farthest == hole) break;
-        write(area, hole, area.cells[farthest]);
-        hole = farthest;
-    }
-    write(area, hole, Cell{});
-}
+// --- closed devices ---------------------------------------------------------------------------------------------------
 
 bool Table::close_device(std::uint32_t device) noexcept {
     TableHeader* h = header();
@@ -228,7 +109,7 @@ void Table::save_growth_state() noexcept {
 std::uint64_t Table::next_homes(std::uint64_t count) const noexcept {
     const TableHeader* h = header();
     const std::uint64_t homes = h->areas[h->current].homes;
-    const std::uint64_t enough = (h->live_buffers + count) * 100 / (max_load_percent - 10);
+    const std::uint64_t enough = (h->live_buffers + count) * 100 / (max_load_percent(homes) - 10);
     if (enough <= homes) return homes;
     return std::max(homes < large_homes ? homes * 2 : homes + homes / 4, enough);
 }
@@ -239,7 +120,7 @@ bool Table::make_room(std::uint64_t count) noexcept {
         return (h->taken + count) * 100 <= areas_[h->current].homes * percent;
     };
     if (h->growing == 0) {
-        if (load_allows(max_load_percent)) return true;
+        if (load_allows(max_load_percent(areas_[h->current].homes))) return true;
         if (!start_growth(next_homes(count))) return false;
     }
     const bool at_once = areas_[h->current].homes < large_homes || !load_allows(90);
@@ -319,7 +200,7 @@ bool Table::move_run() noexcept {
 
 bool Table::place_moved(const Cell& cell) noexcept {
     Area& to = areas_[1 - header()->current];
-    std::uint64_t i = home_of(hash(cell.id), to);
+    std::uint64_t i = to.home_of(hash(cell.id));
     while (i < to.limit && to.cells[i].taken()) ++i;
     if (i == to.limit) return false;
     write(to, i, cell);

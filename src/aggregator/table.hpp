@@ -13,10 +13,10 @@
 
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstdint>
-#include <optional>
 
 #include "aggregator/table_abi.hpp"
 #include "aggregator/undo_log.hpp"
+#include "shm/os.hpp"
 #include "shm/segment.hpp"
 
 namespace trackshm::aggregator {
@@ -29,7 +29,9 @@ public:
     static shm::SegmentStatus create(shm::Segment& segment, const std::string& temporary_name,
                                      std::uint64_t initial_homes = Table::initial_homes) noexcept;
 
-    Table(shm::Segment& segment, UndoLog& log) noexcept : segment_(segment), log_(log) {}
+    // `segment` is open and stays so.
+    Table(shm::Segment& segment, UndoLog& log) noexcept
+        : segment_(segment), log_(log), header_(segment.at<TableHeader>(0)) {}
     shm::SegmentStatus attach() noexcept;
 
     // Between batches: sees to it that `count` insertions will find room, growing a little or a lot, in batches of its
@@ -39,17 +41,18 @@ public:
     // Brings the cells an id may be in towards the cache; changes nothing.
     void prefetch(std::uint64_t id) noexcept;
 
-    // Within a batch. Each change goes through the undo log.
+    // Within a batch. Each change goes through the undo log. These are the hot path of the aggregator, one call per
+    // event, and inline; growth, below, is not.
 
     struct Inserted {
-        bool no_room = false;          // the probe ran off the area's end: roll back, grow_now(), again
-        std::optional<Cell> replaced;  // the entry of the same (id, device, type) that was live
+        bool no_room = false;  // the probe ran off the area's end: roll back, grow_now(), again
+        Cell replaced{};       // the entry of the same (id, device, type) that was live, if taken()
     };
     Inserted insert(std::uint64_t id, std::uint32_t device, std::uint8_t type, std::uint64_t size,
                     std::uint32_t born_seconds) noexcept;
 
     struct Erased {
-        std::optional<Cell> cell;
+        Cell cell{};                   // what it was, if taken()
         std::uint64_t candidates = 0;  // live entries that the free could have meant, this one included
     };
     Erased erase_oldest(std::uint64_t id) noexcept;
@@ -66,17 +69,27 @@ public:
     void for_each_live(Visit&& visit) const;
 
 private:
+    __extension__ using Wide = unsigned __int128;
+
     struct Area {
         Cell* cells = nullptr;
         std::uint64_t homes = 0;
         std::uint64_t limit = 0;  // homes + slack
         std::uint64_t file_offset = 0;
         boost::interprocess::mapped_region region;
+
+        std::uint64_t home_of(std::uint64_t hash) const noexcept {
+            return static_cast<std::uint64_t>(static_cast<Wide>(hash) * homes >> 64);
+        }
     };
 
-    TableHeader* header() const noexcept { return segment_.at<TableHeader>(0); }
-    std::uint64_t hash(std::uint64_t id) const noexcept;
-    static std::uint64_t home_of(std::uint64_t hash, const Area& area) noexcept;
+    TableHeader* header() const noexcept { return header_; }
+    // Multiply, fold, multiply, with secrets: a process must not be able to choose ids that collide.
+    std::uint64_t hash(std::uint64_t id) const noexcept {
+        std::uint64_t x = (id ^ seed_) * multiplier_;
+        x ^= x >> 32;
+        return x * 0xbf58476d1ce4e5b9;
+    }
     Area& area_of(std::uint64_t hash) noexcept;
     bool is_dead(const Cell& cell) const noexcept;
 
@@ -98,8 +111,10 @@ private:
 
     shm::Segment& segment_;
     UndoLog& log_;
+    TableHeader* const header_;
     Area areas_[2];
-    std::uint64_t seed_ = 0;
+    std::uint64_t seed_ = 0;        // both from the header's hash_seed
+    std::uint64_t multiplier_ = 0;
     std::uint64_t reserved_cells_ = 0;   // of the area being filled
     std::uint64_t released_cells_ = 0;   // of the area being emptied
 };
@@ -111,6 +126,103 @@ void Table::for_each_live(Visit&& visit) const {
             if (area.cells[i].taken() && !is_dead(area.cells[i])) visit(area.cells[i]);
         }
     }
+}
+
+// --- the hot path ---------------------------------------------------------------------------------------------------
+
+inline Table::Area& Table::area_of(std::uint64_t hash) noexcept {
+    const TableHeader* h = header();
+    Area& current = areas_[h->current];
+    if (h->growing == 0 || current.home_of(hash) >= h->frontier) [[likely]] return current;
+    return areas_[1 - h->current];
+}
+
+inline bool Table::is_dead(const Cell& cell) const noexcept {
+    const TableHeader* h = header();
+    for (std::uint32_t i = 0; i < h->closed_devices; ++i) {
+        if (h->closed[i].device == cell.device) return cell.sequence < h->closed[i].before_sequence;
+    }
+    return false;
+}
+
+inline void Table::prefetch(std::uint64_t id) noexcept {
+    const std::uint64_t h = hash(id);
+    const Area& area = area_of(h);
+    shm::prefetch_for_write(&area.cells[area.home_of(h)]);
+}
+
+inline void Table::write(Area& area, std::uint64_t index, const Cell& cell) noexcept {
+    log_.save(LogTarget::table, area.file_offset + index * sizeof(Cell), &area.cells[index], sizeof(Cell));
+    if (!log_.overflowed()) area.cells[index] = cell;
+}
+
+inline Table::Inserted Table::insert(std::uint64_t id, std::uint32_t device, std::uint8_t type, std::uint64_t size,
+                                     std::uint32_t born_seconds) noexcept {
+    const std::uint64_t h = hash(id);
+    Area& area = area_of(h);
+    const Cell cell{id, Cell::pack(size, type), header()->next_sequence++, device, born_seconds};
+    for (std::uint64_t i = area.home_of(h); i < area.limit; ++i) {
+        const Cell& found = area.cells[i];
+        if (!found.taken()) {
+            ++header()->taken;
+            write(area, i, cell);
+            return {};
+        }
+        if (found.id == id && found.device == device && found.type() == type) {
+            Inserted result;
+            if (!is_dead(found)) result.replaced = found;
+            write(area, i, cell);
+            return result;
+        }
+    }
+    return {.no_room = true};
+}
+
+template <class Matches>
+Table::Erased Table::erase_first(std::uint64_t id, Matches&& matches) noexcept {
+    const std::uint64_t h = hash(id);
+    Area& area = area_of(h);
+    Erased result;
+    std::uint64_t oldest = 0;
+    for (std::uint64_t i = area.home_of(h); i < area.limit && area.cells[i].taken(); ++i) {
+        const Cell& cell = area.cells[i];
+        if (cell.id != id || !matches(cell) || is_dead(cell)) continue;
+        if (result.candidates++ == 0 || cell.sequence < result.cell.sequence) {
+            result.cell = cell;
+            oldest = i;
+        }
+    }
+    if (result.candidates != 0) erase_at(area, oldest);
+    return result;
+}
+
+inline Table::Erased Table::erase_oldest(std::uint64_t id) noexcept {
+    return erase_first(id, [](const Cell&) { return true; });
+}
+
+inline Table::Erased Table::erase_oldest_on(std::uint64_t id, std::uint32_t device) noexcept {
+    return erase_first(id, [device](const Cell& cell) { return cell.device == device; });
+}
+
+inline Table::Erased Table::erase_exact(std::uint64_t id, std::uint32_t device, std::uint8_t type) noexcept {
+    return erase_first(id, [=](const Cell& cell) { return cell.device == device && cell.type() == type; });
+}
+
+inline void Table::erase_at(Area& area, std::uint64_t index) noexcept {
+    --header()->taken;
+    // A hole may be filled by any follower of its run whose home is not behind it. Taking the farthest one leaves the
+    // fewest to move: usually one, also where many entries share a home.
+    std::uint64_t hole = index;
+    for (;;) {
+        std::uint64_t farthest = hole;
+        for (std::uint64_t i = hole + 1; i < area.limit && area.cells[i].taken(); ++i) {
+            if (area.home_of(hash(area.cells[i].id)) <= hole) farthest = i;
+        }
+        if (farthest == hole) break;
+        write(area, hole, area.cells[farthest]);
+        hole = farthest;
+    }
+    write(area, hole, Cell{});
 }
 
 }  // namespace trackshm::aggregator

@@ -27,8 +27,7 @@ enum class LogTarget : std::uint32_t { ledger = 0, table = 1 };
 
 // Followed by `bytes` old bytes and then by the whole record's length in 8 bytes, by which it is found from behind.
 struct LogRecord {
-    std::uint32_t target;
-    std::uint32_t bytes;
+    std::uint64_t what;    // target in bits 0..31, bytes in 32..63: one store writes it, one load reads it back
     std::uint64_t offset;  // in the target segment's file
 };
 
@@ -45,9 +44,24 @@ public:
     bool is_open() const noexcept { return header_->log_state == log_open; }
     std::uint64_t batch() const noexcept { return batch_; }  // grows with every begin
 
-    // Remembers `bytes` bytes at `place`. Must come before the first store to them in this batch. When the log is full
-    // it says so through overflowed() and the batch must be rolled back.
-    void save(LogTarget target, std::uint64_t offset, const void* place, std::uint32_t bytes) noexcept;
+    // Remembers `bytes` bytes at `place`. Must come before the first store to them in this batch. When the log runs full
+    // it says so through overflowed(), while every account can still be saved in what is left; the batch must be rolled
+    // back then and tried again in smaller parts. Inline: the table calls it for every cell.
+    void save(LogTarget target, std::uint64_t offset, const void* place, std::uint32_t bytes) noexcept {
+        const std::uint64_t whole = sizeof(LogRecord) + bytes + sizeof(std::uint64_t);
+        if (used_bytes_ + whole > log_capacity_bytes) [[unlikely]] {
+            overflowed_ = true;
+            return;
+        }
+        std::byte* const at = records_ + used_bytes_;
+        const std::uint64_t what = std::uint64_t{static_cast<std::uint32_t>(target)} | std::uint64_t{bytes} << 32;
+        std::memcpy(at, &what, sizeof what);
+        std::memcpy(at + sizeof what, &offset, sizeof offset);
+        std::memcpy(at + sizeof(LogRecord), place, bytes);
+        std::memcpy(at + sizeof(LogRecord) + bytes, &whole, sizeof whole);
+        set_used(used_bytes_ + whole);
+        if (used_bytes_ > log_capacity_bytes - log_reserve_bytes) [[unlikely]] overflowed_ = true;
+    }
     bool overflowed() const noexcept { return overflowed_; }
     std::uint64_t used_bytes() const noexcept { return used_bytes_; }
 
@@ -82,8 +96,10 @@ void UndoLog::roll_back(Write&& write) noexcept {
         end -= bytes;
         LogRecord record;
         std::memcpy(&record, records_ + end, sizeof record);
-        if (record.bytes != bytes - overhead) break;
-        write(static_cast<LogTarget>(record.target), record.offset, records_ + end + sizeof record, record.bytes);
+        const auto saved_bytes = static_cast<std::uint32_t>(record.what >> 32);
+        if (saved_bytes != bytes - overhead) break;
+        write(static_cast<LogTarget>(static_cast<std::uint32_t>(record.what)), record.offset,
+              records_ + end + sizeof record, saved_bytes);
     }
     compiler_barrier();
     header_->log_state = log_committed;

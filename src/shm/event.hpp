@@ -78,10 +78,14 @@ inline constexpr std::uint64_t pack_what(const Event& event) noexcept {
     return pack_what(event.kind, event.type, event.device, event.count, event.held);
 }
 
-inline constexpr Event make_event(std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
-    return {static_cast<EventKind>(what & 0xff), static_cast<std::uint8_t>(what >> 8 & 0x7f),
-            static_cast<std::uint16_t>(what >> 16), static_cast<std::uint32_t>(what >> 32), id, size,
-            (what >> 15 & 1) != 0};
+inline constexpr void unpack_event(Event& event, std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
+    event.kind = static_cast<EventKind>(what & 0xff);
+    event.type = static_cast<std::uint8_t>(what >> 8 & 0x7f);
+    event.device = static_cast<std::uint16_t>(what >> 16);
+    event.count = static_cast<std::uint32_t>(what >> 32);
+    event.id = id;
+    event.size = size;
+    event.held = (what >> 15 & 1) != 0;
 }
 
 // Two slots per cache line. The words are stored and loaded relaxed: the lane's positions order them.
@@ -106,10 +110,11 @@ void store_slot(BasicSlot<Atomics>& slot, std::uint64_t ticket, std::uint64_t wh
     slot.what.store(what, std::memory_order_relaxed);
 }
 
+// Into place: an event that is put together from small stores and then copied in large ones would wait for them.
 template <class Atomics>
-Event load_event(const BasicSlot<Atomics>& slot) noexcept {
-    return make_event(slot.what.load(std::memory_order_relaxed), slot.id.load(std::memory_order_relaxed),
-                      slot.size.load(std::memory_order_relaxed));
+void load_event(Event& event, const BasicSlot<Atomics>& slot) noexcept {
+    unpack_event(event, slot.what.load(std::memory_order_relaxed), slot.id.load(std::memory_order_relaxed),
+                 slot.size.load(std::memory_order_relaxed));
 }
 
 // Whether an event copied out of shared memory may be applied. The device is a 16-bit field and so always in range.

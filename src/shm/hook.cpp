@@ -18,7 +18,9 @@ namespace {
     if (trackshm_internal_calls != 0) return;
     const KeepErrno keep;
     const InternalCall internal;
-    Producer::instance().report_slowly(make_event(what, id, size));
+    Event event;
+    unpack_event(event, what, id, size);
+    Producer::instance().report_slowly(event);
 }
 
 [[gnu::noinline, gnu::cold]] void reject() noexcept {

@@ -91,4 +91,15 @@ void sleep_ns(std::uint64_t duration_ns) noexcept {
     nanosleep(&duration, nullptr);
 }
 
+void spin_ns(std::uint64_t duration_ns) noexcept {
+    const std::uint64_t end_ns = monotonic_ns() + duration_ns;
+    while (monotonic_ns() < end_ns) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        asm volatile("yield");
+#endif
+    }
+}
+
 }  // namespace trackshm::shm

@@ -27,6 +27,8 @@ std::uint64_t random_nonce() noexcept;
 
 // Sleeps about that long; a signal may end it early.
 void sleep_ns(std::uint64_t duration_ns) noexcept;
+// Waits without giving the CPU away.
+void spin_ns(std::uint64_t duration_ns) noexcept;
 
 // Puts back errno as it was: the hooks promise not to change it.
 class KeepErrno {
@@ -41,6 +43,24 @@ private:
 };
 
 // Asks for a line in the cache, to be written. A hint: no fault, no order.
-inline void prefetch_for_write(const void* address) noexcept { __builtin_prefetch(address, 1, 3); }
+inline void prefetch_for_write(const void* address) noexcept {
+#if defined(__x86_64__)
+    // By hand: for plain x86-64 the builtin only asks for the line to be read, so that the store still waits to own it;
+    // and GCC 12 takes a function that does nothing else for pure and removes its calls. A CPU without the instruction
+    // passes over it.
+    asm volatile("prefetchw (%0)" : : "r"(address));
+#else
+    __builtin_prefetch(address, 1, 3);
+#endif
+}
+
+// Writes a line back to memory and gives it up. For a line that was read here and is written next on another core: that
+// core then fetches it, which its prefetchers foresee, instead of asking every holder of a copy to give it up, which none
+// does. A hint where it is missing: no order is promised.
+inline void flush_line([[maybe_unused]] const void* address) noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_clflush(address);
+#endif
+}
 
 }  // namespace trackshm::shm

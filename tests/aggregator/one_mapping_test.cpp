@@ -128,7 +128,7 @@ TEST_CASE("a drain on the producers' own mapping takes every event once, in the 
     bool is_sound = true;
     while (is_sound && !order.is_complete()) {
         is_sound = process.read(batch) == ReadResult::ok;
-        for (const Event& event : batch.events) is_sound = is_sound && order.takes(event);
+        for (const Event& event : batch.events()) is_sound = is_sound && order.takes(event);
         std::copy(batch.positions.begin(), batch.positions.end(), process.table_header().lane_positions);
         process.release_slots();
     }

@@ -93,10 +93,10 @@ void check_erased(Model& model, std::uint64_t id, const Table::Erased& erased, M
     auto& entries = model[id];
     const auto candidates = static_cast<std::uint64_t>(std::count_if(entries.begin(), entries.end(), matches));
     REQUIRE(erased.candidates == candidates);
-    REQUIRE(erased.cell.has_value() == (candidates > 0));
+    REQUIRE(erased.cell.taken() == (candidates > 0));
     if (candidates == 0) return;
     const auto oldest = std::find_if(entries.begin(), entries.end(), matches);
-    REQUIRE(Entry{erased.cell->device, erased.cell->type(), erased.cell->size()} == *oldest);
+    REQUIRE(Entry{erased.cell.device, erased.cell.type(), erased.cell.size()} == *oldest);
     entries.erase(oldest);
 }
 
@@ -127,9 +127,9 @@ void change(Bench& bench, Model& model, std::mt19937_64& random, std::uint64_t i
             return entry.device == device && entry.type == type;
         });
         const Table::Inserted inserted = bench.insert(id, device, type, size);
-        REQUIRE(inserted.replaced.has_value() == (old != entries.end()));
+        REQUIRE(inserted.replaced.taken() == (old != entries.end()));
         if (old != entries.end()) {
-            REQUIRE(inserted.replaced->size() == old->size);
+            REQUIRE(inserted.replaced.size() == old->size);
             entries.erase(old);
         }
         entries.push_back({device, type, size});
@@ -201,7 +201,7 @@ TEST_CASE("a table grows step by step to a million buffers and finds each of the
         bench.begin(0);
         for (std::uint64_t id = first; id < first + per_batch; ++id) {
             const Table::Erased erased = bench.table().erase_oldest(id);
-            wrong += erased.candidates != 1 || erased.cell->size() != id;
+            wrong += erased.candidates != 1 || erased.cell.size() != id;
         }
         bench.commit();
     }
@@ -214,8 +214,8 @@ TEST_CASE("a closed device's entries are gone at once and their ids are new when
     for (std::uint64_t id = 0; id < 4; ++id) bench.insert(id, static_cast<std::uint32_t>(id % 2), 0, 10);
     REQUIRE(bench.table().close_device(1));
     CHECK(bench.table().erase_oldest(1).candidates == 0);
-    CHECK_FALSE(bench.insert(1, 1, 0, 20).replaced);
-    CHECK(bench.table().erase_oldest(1).cell->size() == 20);
+    CHECK_FALSE(bench.insert(1, 1, 0, 20).replaced.taken());
+    CHECK(bench.table().erase_oldest(1).cell.size() == 20);
     CHECK(bench.table().erase_oldest(0).candidates == 1);
     bench.commit();
 }

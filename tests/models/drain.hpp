@@ -35,7 +35,9 @@ public:
                 first_ticket = ticket;
             }
             if (first == lanes) break;
-            apply(shm::load_event(slot(slots, first)));
+            shm::Event event;
+            shm::load_event(event, slot(slots, first));
+            apply(event);
             ++read_[first];
         }
         for (std::size_t i = 0; i < lanes; ++i) shm::release_slots_below(headers[i], read_[i]);

@@ -80,7 +80,9 @@ struct LaneClaimModel : rl::test_suite<LaneClaimModel, 3> {
                     const std::uint64_t ticket = slot.ticket.load(std::memory_order_relaxed);
                     require(ticket >= next_tickets[i], "a lane's tickets grow, whoever owns it");
                     next_tickets[i] = ticket + 1;
-                    require(shm::load_event(slot).kind == shm::EventKind::allocation, "an event arrives whole");
+                    shm::Event event;
+                    shm::load_event(event, slot);
+                    require(event.kind == shm::EventKind::allocation, "an event arrives whole");
                 }
                 shm::release_slots_below(headers[i], positions[i]);
             }

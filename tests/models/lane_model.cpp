@@ -75,7 +75,8 @@ struct LaneModel : rl::test_suite<LaneModel, 2> {
     }
 
     void check(const shm::BasicSlot<ModelAtomics>& slot, std::uint64_t position) {
-        const shm::Event event = shm::load_event(slot);
+        shm::Event event;
+        shm::load_event(event, slot);
         require(event.id == position && event.size == position + 100, "events arrive in order and whole");
         require(slot.ticket.load(std::memory_order_relaxed) == position, "a lane's tickets grow, none is lost");
     }

@@ -9,7 +9,8 @@ TEST_CASE("an event comes out of a slot as it went in") {
     Slot slot{};
     const Event event{EventKind::free_exact, 15, 65535, 0xfffffffe, 0xffffffffffffffff, max_size_bytes};
     store_slot(slot, 77, pack_what(event), event.id, event.size);
-    const Event loaded = load_event(slot);
+    Event loaded;
+    load_event(loaded, slot);
     CHECK(loaded.kind == event.kind);
     CHECK(loaded.type == event.type);
     CHECK(loaded.device == event.device);
@@ -21,7 +22,9 @@ TEST_CASE("an event comes out of a slot as it went in") {
 
 TEST_CASE("a slot nobody wrote is no event") {
     const Slot slot{};
-    CHECK_FALSE(is_valid(load_event(slot)));
+    Event event;
+    load_event(event, slot);
+    CHECK_FALSE(is_valid(event));
 }
 
 TEST_CASE("events out of range are not valid") {

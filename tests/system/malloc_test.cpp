@@ -207,7 +207,7 @@ TEST_CASE("everyday programs run as ever under the malloc hooks, and every free 
     json snapshot;
     REQUIRE(eventually([&] {
         snapshot = shmtop_json(name_space);
-        return snapshot.at("processes").empty();
+        return !snapshot.at("exited").empty() && snapshot.at("processes").empty();
     }));
     CHECK(imbalance(snapshot) == "");
     CHECK(snapshot.at("events").at("implicit_frees") == 0);

@@ -347,7 +347,7 @@ TEST_CASE("an aggregator started with too few descriptors either serves and can 
         if (aggregator.error_output().find("ready") != std::string::npos) {
             aggregator.signal(SIGTERM);
             CHECK(aggregator.wait().exited_with(0));
-        } else {
+        } else if (aggregator.error_output().find("error while loading shared libraries") == std::string::npos) {
             CHECK(aggregator.wait().exited_with(1));
             CHECK(aggregator.error_output().find("raise the limit of open files") != std::string::npos);
             CHECK(count_lines_with(aggregator.error_output(), "") == 1);
