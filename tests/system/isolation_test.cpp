@@ -28,7 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uid_t nobody = 65534;
 constexpr uid_t daemon_user = 1;
 
 bool others_can_run_this_build() { return run({SHMTOP_PATH, "--version"}, {{}, nobody}).status.code == 0; }
