@@ -331,15 +331,18 @@ TEST_CASE("segments that claim living processes' pids but hold no lock are accou
 
 TEST_CASE("a header that changes while it is checked does not lead beyond the segment") {
     Scene scene;
-    const ForeignSegment segment = scene.liars_segment();
-    const std::uint32_t slots = segment.header().slots_per_lane;
-    const Meanwhile flips([&] {
-        segment.header().slots_per_lane = shm::max_slots_per_lane;
-        segment.lane(60).write_position = 1;
-        segment.header().lanes_used = shm::lane_count;
-        segment.header().slots_per_lane = slots;
-    });
     for (int i = 0; i < 10; ++i) {
+        scene.aggregator().child().kill();
+        Script other(scene.name_space(), {{"TRACKSHM_RING_EVENTS", "256"}});
+        other("fill 2 50 2 0 1 10");
+        const ForeignSegment segment(scene.name_space(), other.pid());
+        segment.header().lanes_used = shm::lane_count;
+        segment.lane(shm::lane_count - 1).write_position = 1;
+        segment.header().tickets += 1;
+        const Meanwhile flips([&] {
+            segment.header().slots_per_lane = shm::max_slots_per_lane;
+            segment.header().slots_per_lane = 256;
+        });
         scene.restart_aggregator();
         scene.check_bystander();
     }
