@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fuzz/shm_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+
+#include "aggregator/fault_guard.hpp"
+#include "shm/names.hpp"
+#include "shm/record_lock.hpp"
+
+namespace trackshm::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check(bool ok, const char* what) {
+    if (ok) return;
+    std::perror(what);
+    std::abort();
+}
+
+void remove_all() {
+    std::error_code ignored;
+    const std::string prefix = "trackshm." + name_space() + ".";
+    for (const auto& entry : fs::directory_iterator(shm::shm_directory, ignored)) {
+        if (entry.path().filename().string().starts_with(prefix)) fs::remove(entry.path(), ignored);
+    }
+}
+
+}  // namespace
+
+const std::string& name_space() {
+    static const std::string name = [] {
+        std::atexit(remove_all);
+        return "fuzz" + std::to_string(getpid());
+    }();
+    return name;
+}
+
+ShmFile::ShmFile(std::size_t bytes)
+    : path_(shm::path_of("trackshm." + name_space() + ".new")),
+      fd_(open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)),
+      bytes_(bytes) {
+    check(fd_ >= 0 && ftruncate(fd_, static_cast<off_t>(bytes)) == 0, "cannot make a file in /dev/shm");
+    void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+    check(mapped != MAP_FAILED, "cannot map a file in /dev/shm");
+    data_ = static_cast<std::byte*>(mapped);
+}
+
+ShmFile::~ShmFile() {
+    munmap(data_, bytes_);
+    close(fd_);
+}
+
+void ShmFile::publish_as(const std::string& name) {
+    check(rename(path_.c_str(), shm::path_of(name).c_str()) == 0, "cannot rename a file in /dev/shm");
+}
+
+void ShmFile::lock(std::int64_t byte) const {
+    check(shm::lock_as_description(fd_, byte), "cannot lock a file in /dev/shm");
+}
+
+Mutator::Mutator(const ShmFile& file, std::size_t begin, std::size_t end, std::uint64_t seed)
+    : thread_([this, data = file.data(), begin, size = end - begin, seed] {
+          std::minstd_rand random(static_cast<std::uint_fast32_t>(seed | 1));
+          while (!stop_.load(std::memory_order_relaxed)) {
+              auto* byte = reinterpret_cast<volatile unsigned char*>(data + begin + random() % size);
+              const auto bit = static_cast<unsigned char>(1u << random() % 8);
+              aggregator::survives([&] { *byte = static_cast<unsigned char>(*byte ^ bit); });  // it may be cut off
+          }
+      }) {}
+
+Mutator::~Mutator() {
+    stop_ = true;
+    thread_.join();
+}
+
+}  // namespace trackshm::fuzz

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fuzz target: an arbitrary stats segment, for a reader.
+//
+//   input: flags, then patches of the headers and rows. Flag 1: the header is put right before it is opened, 2: a thread
+//   flips bytes meanwhile, 4, 8 and 16 together: counts of rows may be as large as they like, which is slow.
+#include <optional>
+#include <trackshm/stats.hpp>
+#include <unistd.h>
+
+#include "fuzz/input.hpp"
+#include "fuzz/shm_file.hpp"
+#include "shm/names.hpp"
+#include "shm/os.hpp"
+#include "shm/record_lock.hpp"
+#include "shm/stats_abi.hpp"
+
+using namespace trackshm;
+
+namespace {
+
+const fuzz::ShmFile& stats_file() {
+    static fuzz::ShmFile* const file = [] {
+        auto* made = new fuzz::ShmFile(shm::stats_segment_bytes);
+        made->lock(shm::aggregator_byte);
+        made->publish_as(shm::stats_segment_name(fuzz::name_space(), geteuid()));
+        return made;
+    }();
+    return *file;
+}
+
+void put_header_right(const fuzz::ShmFile& file) {
+    auto& header = file.at<shm::StatsHeader>(0);
+    header.magic = shm::stats_magic;
+    header.layout = shm::layout_version;
+    header.uid = geteuid();
+    header.segment_bytes = shm::stats_segment_bytes;
+    header.block_bytes = shm::block_bytes;
+    header.boot_id = shm::boot_id();
+}
+
+void patch_something(fuzz::Input& input, const fuzz::ShmFile& file) {
+    const auto what = input.take<std::uint8_t>();
+    std::byte* const block = file.data() + shm::first_block_offset + (what & 1) * shm::block_bytes;
+    switch (what / 2 % 8) {
+        case 0: return input.patch(file.data(), sizeof(shm::StatsHeader));
+        case 1: return input.patch(block, sizeof(shm::BlockHeader));
+        case 2: return input.patch(block + shm::device_rows_offset, 4 * sizeof(shm::DeviceRow));
+        case 3: return input.patch(block + shm::type_rows_offset, 4 * sizeof(shm::TypeRow));
+        case 4: return input.patch(block + shm::process_rows_offset, 4 * sizeof(shm::ProcessRow));
+        case 5: return input.patch(block + shm::exited_rows_offset, 4 * sizeof(shm::ExitedRow));
+        case 6: return input.patch(block + shm::usage_rows_offset, 4 * sizeof(shm::UsageRow));
+        default: return input.patch(file.data(), shm::stats_segment_bytes);
+    }
+}
+
+void keep_small(const fuzz::ShmFile& file) {
+    for (std::size_t i = 0; i < 2; ++i) {
+        auto& header = file.at<shm::BlockHeader>(shm::first_block_offset + i * shm::block_bytes);
+        for (std::uint32_t* count : {&header.devices, &header.types, &header.processes, &header.exited}) *count %= 8;
+        header.usage_rows %= 8;
+    }
+    auto& header = file.at<shm::StatsHeader>(0);
+    header.writing = header.generation.load();  // not always behind: that costs a thousand copies
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const fuzz::ShmFile& file = stats_file();
+    fuzz::Input input(data, size);
+    const auto flags = input.take<std::uint8_t>();
+    while (!input.is_empty()) patch_something(input, file);
+    if ((flags & 1) != 0) put_header_right(file);
+    if ((flags & 28) != 28) keep_small(file);
+    std::optional<fuzz::Mutator> mutator;
+    if ((flags & 2) != 0) mutator.emplace(file, 0, shm::first_block_offset + 4096, size);
+    stats::Error error;
+    if (auto reader = stats::Reader::open(fuzz::name_space(), error)) {
+        stats::Snapshot snapshot;
+        reader->read(snapshot, error);
+        for (const stats::Device& device : snapshot.devices) static_cast<void>(device.capacity_bytes());
+    }
+    mutator.reset();
+    keep_small(file);
+    return 0;
+}
