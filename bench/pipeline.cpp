@@ -3,8 +3,8 @@
 // pipeline: how many events per second get from one process into the published counters.
 //
 // Workload: N buffers live, then turns that free the oldest and allocate another; ids are scattered, so with many
-// buffers every event misses the caches in the aggregator's table. The process reports 32768 events into a ring of
-// 65536, waits with trackshm_sync until they are published, and goes on: nothing is ever coalesced, the aggregator does
+// buffers every event misses the caches in the aggregator's table. The process reports 131072 events into a ring of
+// 262144, waits with trackshm_sync until they are published, and goes on: nothing is ever coalesced, the aggregator does
 // all the work, and its slowest turn shows as max_step_ms (the growth of its table in max_preload_step_ms). The
 // time of all steps counts, the waits included.
 #include <algorithm>
@@ -17,7 +17,7 @@
 namespace trackshm::bench {
 namespace {
 
-constexpr std::uint64_t ring_events = 65536;
+constexpr std::uint64_t ring_events = 262144;
 constexpr std::uint64_t events_per_step = ring_events / 2;
 
 // Steps of reporting, each of them followed to its publication.
@@ -83,7 +83,7 @@ Trial trial(std::string variant, std::uint64_t live_buffers, std::uint64_t steps
 void run(const Options& options, Result& result) {
     // The table of 10^7 buffers, with its next size beside it while it grows.
     constexpr std::uint64_t needed_shm_bytes = std::uint64_t{2} << 30;
-    const std::uint64_t steps = options.sized(150, 3);
+    const std::uint64_t steps = options.sized(60, 2);
     std::vector<Trial> trials = {trial("10^4 live", 10'000, steps), trial("10^6 live", 1'000'000, steps)};
     if (options.quick) {
         result.notes.emplace_back("10^7 live: not with --quick");
