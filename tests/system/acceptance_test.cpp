@@ -80,27 +80,46 @@ void free_by_id(Script& program, const char* id) {
 }  // namespace
 
 #ifdef MESH_WORKLOAD_PATH
-TEST_CASE("the mesh workload shows its figures on all eight devices at every step of three rounds") {
-    constexpr std::uint64_t rounds = 3;
-    const Namespace name_space;
-    Aggregator aggregator(name_space);
-    Child workload({MESH_WORKLOAD_PATH, "--step-ms", "400", "--rounds", std::to_string(rounds)},
-                   {name_space.tracked()});
+namespace {
+
+constexpr std::uint64_t rounds = 3;
+
+// The first step that was not seen, as text; empty if all were. The workload does not wait for who looks at it.
+std::string first_missed_step(const Namespace& name_space) {
     for (std::uint64_t round = 0; round < rounds; ++round) {
         for (std::size_t step = 0; step < steps.size(); ++step) {
-            INFO("round " << round + 1 << ", step " << step + 1);
-            CHECK(eventually([&] { return shows(shmtop_json(name_space), steps[step]); }));
+            const bool seen = eventually([&] { return shows(shmtop_json(name_space), steps[step]); });
+            if (!seen) return "round " + std::to_string(round + 1) + ", step " + std::to_string(step + 1);
         }
     }
-    const json snapshot = shmtop_json(name_space);
-    CHECK(type_row(snapshot, 6, "DRAM").at("capacity_bytes") == 12884901888);
-    CHECK(type_row(snapshot, 6, "L1").at("capacity_bytes") == 78643200);
-    CHECK(device_row(snapshot, 6).at("capacity_bytes") == 12884901888 + 78643200);
-    CHECK_FALSE(device_row(snapshot, 6).at("name") == "");
-    CHECK(workload.wait().exited_with(0));
-    CHECK(eventually([&] { return exited_row(shmtop_json(name_space), workload.pid()).is_object(); }));
-    CHECK(exited_row(shmtop_json(name_space), workload.pid()).at("leaked_bytes") == 0);
-    check_after(shmtop_json(name_space), rounds);
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("the mesh workload shows its figures on all eight devices at every step of three rounds") {
+    std::string missed;
+    // A loaded machine may let a short step pass unseen: then with longer ones.
+    for (const char* step_ms : {"400", "2000"}) {
+        const Namespace name_space;
+        Aggregator aggregator(name_space);
+        Child workload({MESH_WORKLOAD_PATH, "--step-ms", step_ms, "--rounds", std::to_string(rounds)},
+                       {name_space.tracked()});
+        missed = first_missed_step(name_space);
+        if (!missed.empty()) continue;
+
+        const json snapshot = shmtop_json(name_space);
+        CHECK(type_row(snapshot, 6, "DRAM").at("capacity_bytes") == 12884901888);
+        CHECK(type_row(snapshot, 6, "L1").at("capacity_bytes") == 78643200);
+        CHECK(device_row(snapshot, 6).at("capacity_bytes") == 12884901888 + 78643200);
+        CHECK_FALSE(device_row(snapshot, 6).at("name") == "");
+        CHECK(workload.wait().exited_with(0));
+        CHECK(eventually([&] { return exited_row(shmtop_json(name_space), workload.pid()).is_object(); }));
+        CHECK(exited_row(shmtop_json(name_space), workload.pid()).at("leaked_bytes") == 0);
+        check_after(shmtop_json(name_space), rounds);
+        return;
+    }
+    FAIL("not shown: " << missed);
 }
 
 TEST_CASE("the mesh workload runs the same without an aggregator and without tracking") {
