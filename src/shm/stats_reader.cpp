@@ -94,7 +94,8 @@ void fill_devices(Snapshot& snapshot, const Block& block) {
         device.peak_exact = row.peak_exact != 0;
         device.peak_bytes = row.peak_bytes;
         for (const TypeRow& type : block.types) {
-            if (type.device == row.device) device.types.push_back(counters_of(type));
+            const bool fits = device.types.size() < type_count;  // whatever the segment says
+            if (type.device == row.device && fits) device.types.push_back(counters_of(type));
         }
         snapshot.devices.push_back(std::move(device));
     }
@@ -275,13 +276,18 @@ std::optional<Reader> Reader::open(std::string_view name_space, Error& error) {
 }
 
 bool Reader::read(Snapshot& snapshot, Error& error) {
-    constexpr int attempts = 1000;
+    constexpr std::uint64_t longest_read_ns = 1'000'000'000;
+    constexpr int attempts = 1;  // at a time: a copy may be of some hundred bytes or of megabytes
     const Segment& segment = mapping_->segment;
     const auto* header = segment.at<const StatsHeader>(0);
     Block block;
-    const bool consistent = read_published(header->generation, header->writing, attempts, [&](std::size_t index) {
-        block.copy_from(segment.data() + first_block_offset + index * block_bytes);
-    });
+    const std::uint64_t deadline_ns = monotonic_ns() + longest_read_ns;
+    bool consistent = false;
+    do {
+        consistent = read_published(header->generation, header->writing, attempts, [&](std::size_t index) {
+            block.copy_from(segment.data() + first_block_offset + index * block_bytes);
+        });
+    } while (!consistent && monotonic_ns() < deadline_ns);
     if (!consistent) {
         error = {ErrorKind::system, "the counters changed faster than they can be read; try again"};
         return false;
