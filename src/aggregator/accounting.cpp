@@ -74,7 +74,7 @@ inline bool Accounting::allocate(TrackedProcess& process, const Event& event, st
 
 inline void Accounting::free(TrackedProcess& process, const Event& event) noexcept {
     TableHeader& header = process.table_header();
-    for (std::uint32_t n = 0; n < event.count; ++n) {
+    for (std::uint32_t n = 0; n < event.count && !ledger_.log().overflowed(); ++n) {
         const std::uint64_t found = free_once(process, event);
         if (found == 0) {  // nor will the rest of them find anything
             header.unknown_frees += event.count - n;
@@ -89,10 +89,14 @@ inline std::uint64_t Accounting::free_once(TrackedProcess& process, const Event&
     Table& table = process.table();
     if (event.kind == EventKind::free_all || event.kind == EventKind::folded_free_all) {
         std::uint64_t freed = 0;
-        for (auto erased = table.erase_oldest(event.id); erased.cell.taken(); erased = table.erase_oldest(event.id)) {
+        std::uint64_t left = 1;
+        // With the log full nothing is erased any more: the batch is about to be rolled back.
+        while (left != 0 && !ledger_.log().overflowed()) {
+            const auto erased = table.erase_oldest(event.id);
+            if (!erased.cell.taken()) break;
             release_cell(process, erased.cell);
             ++freed;
-            if (erased.candidates == 1) break;
+            left = erased.candidates - 1;
         }
         return freed;
     }

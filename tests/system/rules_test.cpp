@@ -298,6 +298,29 @@ TEST_CASE("two namespaces on one machine do not see each other") {
     CHECK(shmtop_json(two).at("processes").empty());
 }
 
+TEST_CASE("frees of hundreds of entries each are applied in parts, and not taken for a lie") {
+    constexpr unsigned devices = 250;
+    constexpr unsigned ids = 300;  // their frees come in one batch, and release more than the undo log holds
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    for (unsigned device = 0; device < devices; ++device) {
+        program("hold " + std::to_string(ids) + " " + std::to_string(device) + " 0 1 10");
+    }
+    program.sync();
+    aggregator.child().stop();
+    for (unsigned id = 1; id <= ids; ++id) program("free_all " + std::to_string(id));
+    aggregator.child().resume();
+    program.sync();
+
+    const json snapshot = shmtop_json(name_space);
+    CHECK(live_buffers(snapshot) == 0);
+    CHECK(device_row(snapshot, devices - 1).at("deallocations_total") == ids);
+    CHECK(snapshot.at("events").at("quarantined_processes") == 0);
+    CHECK(snapshot.at("aggregator").at("exact") == true);
+    CHECK(imbalance(snapshot) == "");
+}
+
 TEST_CASE("tracking is off unless the environment switches it on, and sync says so") {
     const Namespace name_space;
     Aggregator aggregator(name_space);
