@@ -46,6 +46,8 @@ bool Producer::send_mark(std::uint64_t deadline_ns, std::uint64_t& awaited) noex
     for (std::uint64_t rest_ns = shortest_rest_ns;; rest_ns = std::min(rest_ns * 2, longest_rest_ns)) {
         {
             const std::lock_guard<std::mutex> lock(mutex_);
+            // While there is room again and again, a small lane is best filled without long rests.
+            if (shared_lane_.refresh()) rest_ns = shortest_rest_ns;
             const bool all_sent = gate.look_under_mutex() != Mode::coalescing || flush(shared_lane_.capacity);
             if (all_sent && push_shared(mark, 0)) {
                 awaited = tickets->load(std::memory_order_relaxed);
