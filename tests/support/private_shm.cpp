@@ -17,16 +17,20 @@ namespace {
 constexpr const char* directory = "/dev/shm";
 constexpr const char* filler = "/dev/shm/filler";
 
+// Private: nothing of this shows outside. In a chroot "/" is no mount of its own, but then the directory is.
+bool enter_private_shm(const char* options) {
+    return unshare(CLONE_NEWNS) == 0 &&
+           (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ||
+            mount(nullptr, directory, nullptr, MS_PRIVATE, nullptr) == 0) &&
+           mount("tmpfs", directory, "tmpfs", 0, options) == 0;
+}
+
 }  // namespace
 
 PrivateShm::PrivateShm(const std::string& options)
     : outer_namespace_(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
       working_directory_(open(".", O_PATH | O_CLOEXEC)) {
-    // Private: nothing of this shows outside.
-    if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("tmpfs", directory, "tmpfs", 0, options.c_str()) != 0) {
-        throw std::runtime_error("cannot mount a /dev/shm of my own");
-    }
+    if (!enter_private_shm(options.c_str())) throw std::runtime_error("cannot mount a /dev/shm of my own");
 }
 
 PrivateShm::~PrivateShm() {
@@ -39,7 +43,7 @@ PrivateShm::~PrivateShm() {
 
 bool PrivateShm::is_possible() {
     const pid_t child = fork();
-    if (child == 0) _exit(geteuid() == 0 && unshare(CLONE_NEWNS) == 0 ? 0 : 1);
+    if (child == 0) _exit(geteuid() == 0 && enter_private_shm("size=64k") ? 0 : 1);
     int status = 1;
     waitpid(child, &status, 0);
     return status == 0;
