@@ -29,15 +29,18 @@ bool enter_private_shm(const char* options) {
 
 PrivateShm::PrivateShm(const std::string& options)
     : outer_namespace_(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
+      root_(open("/", O_PATH | O_CLOEXEC)),
       working_directory_(open(".", O_PATH | O_CLOEXEC)) {
     if (!enter_private_shm(options.c_str())) throw std::runtime_error("cannot mount a /dev/shm of my own");
 }
 
 PrivateShm::~PrivateShm() {
     // The mount goes with the last process in the namespace.
-    static_cast<void>(setns(outer_namespace_, CLONE_NEWNS));
-    static_cast<void>(!fchdir(working_directory_));
+    const bool is_back = setns(outer_namespace_, CLONE_NEWNS) == 0 && fchdir(root_) == 0 && chroot(".") == 0 &&
+                         fchdir(working_directory_) == 0;
+    static_cast<void>(is_back);
     close(outer_namespace_);
+    close(root_);
     close(working_directory_);
 }
 

@@ -26,6 +26,7 @@ public:
 
 private:
     int outer_namespace_ = -1;
+    int root_ = -1;  // going back into a namespace leads to its root, not to that of a chroot
     int working_directory_ = -1;
 };
 
