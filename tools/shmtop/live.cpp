@@ -127,8 +127,8 @@ private:
 
 class LiveView {
 public:
-    LiveView(stats::Reader& reader, const Options& options, const Screen& screen)
-        : reader_(reader), options_(options), screen_(screen) {}
+    LiveView(SnapshotSource& source, const Options& options, const Screen& screen)
+        : source_(source), options_(options), screen_(screen) {}
 
     // Runs until the user quits, a signal arrives or the segment turns unreadable.
     int run(const SignalWatch& signals) {
@@ -137,7 +137,7 @@ public:
         while (received_signal == 0) {
             if (Clock::now() >= next_refresh) {
                 next_refresh = Clock::now() + std::chrono::milliseconds(options_.refresh_ms);
-                if (!paused_ && !refresh_snapshot()) return error_.exit_code();
+                if ((!paused_ || source_.can_seek()) && !refresh_snapshot()) return error_.exit_code();
             }
             draw();
             if (!signals.wait(std::max(next_refresh - Clock::now(), Clock::duration::zero()))) return exit_ok;
@@ -151,20 +151,9 @@ public:
 
 private:
     bool refresh_snapshot() {
-        if (!reader_.read(snapshot_, error_)) return false;
-        if (!snapshot_.aggregator_alive) attach_to_successor();
+        if (!source_.next(snapshot_, error_)) return false;
         apply_filter(options_.filter, snapshot_);
         return true;
-    }
-
-    // An aggregator that was started again may publish in another segment.
-    void attach_to_successor() {
-        stats::Error ignored;
-        auto successor = stats::Reader::open(options_.name_space, ignored);
-        stats::Snapshot snapshot;
-        if (!successor || !successor->read(snapshot, ignored)) return;
-        reader_ = std::move(*successor);
-        snapshot_ = std::move(snapshot);
     }
 
     void draw() {
@@ -207,7 +196,7 @@ private:
         }
     }
 
-    stats::Reader& reader_;
+    SnapshotSource& source_;
     const Options& options_;
     const Screen& screen_;
     stats::Snapshot snapshot_;
@@ -218,14 +207,14 @@ private:
 
 }  // namespace
 
-std::optional<int> run_live(stats::Reader& reader, const Options& options) {
+std::optional<int> run_live(SnapshotSource& source, const Options& options) {
     int exit_code = exit_ok;
     std::string problem;
     {
         const SignalWatch signals;
         const Screen screen(options.color);
         if (!screen.is_open()) return std::nullopt;
-        LiveView view(reader, options, screen);
+        LiveView view(source, options, screen);
         exit_code = view.run(signals);
         problem = view.problem();
     }

@@ -10,6 +10,7 @@
 #include "common/terminal.hpp"
 #include "shmtop/batch.hpp"
 #include "shmtop/live.hpp"
+#include "shmtop/live_source.hpp"
 #include "shmtop/options.hpp"
 
 namespace trackshm::tools {
@@ -27,7 +28,8 @@ int run(int argc, char** argv) {
         return error.exit_code();
     }
     if (options.view == View::live) {
-        if (const auto exit_code = run_live(*reader, options)) return *exit_code;
+        LiveSource source(*reader, options.name_space);
+        if (const auto exit_code = run_live(source, options)) return *exit_code;
     }
     return run_batch(*reader, options);
 }
