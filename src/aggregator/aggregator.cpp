@@ -120,11 +120,13 @@ void Aggregator::take_stock() {
     ledger_.log().commit();
 }
 
-void Aggregator::run(int stop_fd) {
+void Aggregator::run(int stop_fd, ServiceManager& manager) {
     watch(stop_fd);
     do {
         turn();
+        manager.keep_alive(now_ns_);
     } while (!wait(stop_fd));
+    manager.stopping();
     // What was reported before the stop is applied. Producers that go on reporting cannot keep us here.
     const std::uint64_t deadline_ns = monotonic_ns() + longest_farewell_ns;
     while (turn() && now_ns_ < deadline_ns) {

@@ -14,6 +14,7 @@
 #include "aggregator/lifecycle.hpp"
 #include "aggregator/process.hpp"
 #include "aggregator/publisher.hpp"
+#include "aggregator/service_manager.hpp"
 
 namespace trackshm::aggregator {
 
@@ -37,8 +38,8 @@ public:
     // Takes the namespace over and looks at every process there is. `message` says why it could not.
     Start start(std::string& message);
 
-    // Runs until `stop_fd` is readable, then drains what is left and publishes it.
-    void run(int stop_fd);
+    // Runs until `stop_fd` is readable, then drains what is left and publishes it. `manager` is told of both.
+    void run(int stop_fd, ServiceManager& manager);
 
 private:
     void take_stock();

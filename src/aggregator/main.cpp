@@ -14,6 +14,7 @@
 
 #include "aggregator/advice.hpp"
 #include "aggregator/aggregator.hpp"
+#include "aggregator/service_manager.hpp"
 #include "shm/names.hpp"
 #include "shm/process_abi.hpp"
 
@@ -74,6 +75,7 @@ int serve(trackshm::aggregator::Options options) {
         return exit_failure;
     }
     raise_descriptor_limit();
+    trackshm::aggregator::ServiceManager manager;
     Aggregator aggregator(std::move(options));
     std::string message;
     switch (aggregator.start(message)) {
@@ -84,7 +86,8 @@ int serve(trackshm::aggregator::Options options) {
         case Aggregator::Start::failed: fmt::print(stderr, "shm_aggregator: {}\n", message); return exit_failure;
     }
     fmt::print(stderr, "shm_aggregator: ready namespace={} pid={}\n", name_space, getpid());
-    aggregator.run(stop_fd);
+    manager.ready("serving namespace " + name_space);
+    aggregator.run(stop_fd, manager);
     return exit_ok;
 }
 
