@@ -8,8 +8,11 @@
 //     if (!reader) { fprintf(stderr, "%s\n", error.message.c_str()); return error.exit_code(); }
 //     trackshm::stats::Snapshot snapshot;
 //     if (reader->read(snapshot, error)) use(snapshot.devices);
+//     trackshm::stats::Details details;  // the past, the peaks, the failures: what takes more room and changes less often
+//     if (reader->read_details(details, error)) use(details.devices);
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,6 +53,10 @@ struct TRACKSHM_API Device {
     std::string name;
     bool peak_exact = true;
     std::uint64_t peak_bytes = 0;
+    // Most bytes live at once in the last 15 and 60 seconds, whole ones, and in the one that is under way. Exact per event
+    // in application order, as peak_bytes is.
+    std::uint64_t peak_15s_bytes = 0;
+    std::uint64_t peak_60s_bytes = 0;
     std::vector<TypeCounters> types;  // ascending by type
 
     // Sums over the types.
@@ -130,6 +137,111 @@ struct Snapshot {
     std::vector<Exited> exited;         // newest first
 };
 
+// --- details --------------------------------------------------------------------------------------------------------
+//
+// Published on their own, at most about ten times a second and only when something changed: they may be a tenth of a
+// second older than a snapshot. All but the samples of one Details belong to one publication.
+
+// A point of a device's past: what was so at `time_unix_ns`, and the peak since the sample before. Rates are differences
+// of two samples' totals by that of their times. An aggregator that was not there took no samples: two neighbours further
+// apart than twice the usual distance are a gap, not a line; the peak of the first one after it covers all of the gap's
+// events that were applied later.
+struct Sample {
+    std::uint64_t time_unix_ns = 0;
+    std::uint64_t live_bytes = 0;
+    std::uint64_t peak_bytes = 0;  // most live at once since the sample before, exact per event; at least live_bytes
+    std::uint64_t allocations_total = 0;
+    std::uint64_t allocated_bytes_total = 0;
+    std::uint64_t deallocations_total = 0;
+};
+
+inline constexpr std::size_t max_second_samples = 600;     // ten minutes
+inline constexpr std::size_t max_ten_second_samples = 720;  // two hours
+
+// What one process held in one memory of a device when the device's use was at its highest.
+struct PeakHolder {
+    std::int32_t pid = 0;  // as Process::pid
+    std::string comm;
+    std::uint8_t type = 0;
+    std::uint64_t bytes = 0;  // gauge included; never 0
+    bool ended = false;       // the process is gone since
+};
+
+inline constexpr std::size_t max_peak_holders = 32;
+
+// Who held what when Device::peak_bytes was reached (the first time it stood so high):
+//     sum of holders[].bytes + rest_bytes = bytes
+struct AtPeak {
+    std::uint64_t time_unix_ns = 0;  // of the batch of events that reached it: some milliseconds at most from the event
+    std::uint64_t bytes = 0;
+    bool exact = true;                // Device::peak_exact: with coalesced events the true peak may have been higher
+    std::vector<PeakHolder> holders;  // largest first, at most max_peak_holders
+    std::uint64_t rest_bytes = 0;     // smaller shares, and those of processes whose records are gone
+};
+
+struct LargeBuffer {
+    std::uint64_t id = 0;
+    std::uint64_t size_bytes = 0;
+    std::uint8_t type = 0;
+    std::int32_t pid = 0;
+    std::string comm;
+    std::uint64_t age_ns = 0;  // when the list was made; in whole seconds
+};
+
+inline constexpr std::size_t max_large_buffers = 10;
+
+// The last allocation failure that was reported for a device, and what was in its way.
+struct AllocationFailure {
+    std::uint64_t time_unix_ns = 0;  // when it was applied
+    std::uint64_t size_bytes = 0;    // that were asked for
+    std::uint8_t type = 0;
+    std::int32_t pid = 0;            // who asked
+    std::string comm;
+    std::uint64_t count = 0;         // failures of the device so far, this one included
+
+    // The device's largest live buffers, of all processes, largest first, at most max_large_buffers. Made for the first
+    // of a storm of failures and then about once a second: where largest_time_unix_ns is before time_unix_ns it is the
+    // list of an earlier one, and where it is 0 there is none yet.
+    std::vector<LargeBuffer> largest;
+    std::uint64_t largest_time_unix_ns = 0;
+    // 0: all as of one moment. Else the tables were large and looked through in parts, over so long: buffers that came or
+    // went meanwhile may be missing or still be in it.
+    std::uint64_t largest_gathering_ns = 0;
+};
+
+// Buffers of more than le_bytes / 2 and at most le_bytes bytes (the first class: of 0 and 1 byte, the last one: of any
+// larger size).
+struct SizeClass {
+    std::uint64_t le_bytes = 0;         // a power of two
+    std::uint64_t allocated_total = 0;  // over the whole history, ended processes included
+    std::uint64_t live = 0;
+};
+
+struct TypeDetails {
+    std::uint8_t type = 0;
+    // Ascending, without classes that nothing was ever allocated in. live adds up to TypeCounters::live_buffers;
+    // allocated_total to allocations_total, less pairs that cancelled out while coalescing: their sizes are not known.
+    std::vector<SizeClass> size_histogram;
+};
+
+struct DeviceDetails {
+    std::uint32_t device = 0;
+    std::vector<Sample> seconds;      // oldest first, about one second apart, at most max_second_samples
+    std::vector<Sample> ten_seconds;  // oldest first, about ten seconds apart, at most max_ten_second_samples
+    std::optional<AtPeak> at_peak;    // none while nothing was ever live
+    std::optional<AllocationFailure> last_failure;
+    std::vector<TypeDetails> types;   // ascending by type
+};
+
+struct TRACKSHM_API Details {
+    std::uint64_t publish_seq = 0;    // of the details alone; 0 while there was no publication yet
+    std::uint64_t publish_age_ns = 0; // may be large: nothing changed
+    std::uint64_t rows_omitted = 0;   // holders, buffers and size classes there was no room for in /dev/shm
+    std::vector<DeviceDetails> devices;  // ascending by id
+
+    const DeviceDetails* find(std::uint32_t device) const noexcept;  // null if there is none
+};
+
 // "DRAM", "L1", ..., "TYPE_8" ... "TYPE_15"; parse_type takes these without regard to case and plain numbers 0..15.
 TRACKSHM_API std::string_view type_name(std::uint8_t type) noexcept;
 TRACKSHM_API std::optional<std::uint8_t> parse_type(std::string_view name) noexcept;
@@ -144,6 +256,9 @@ public:
     // Copies one consistent snapshot: all its figures belong to the same publication. False with `error` set when
     // the segment turned unreadable. A dead aggregator is no error here: see Snapshot::aggregator_alive.
     bool read(Snapshot& snapshot, Error& error);
+
+    // Copies the details: some hundred KiB for each device with two hours of history. False as above.
+    bool read_details(Details& details, Error& error);
 
     Reader(Reader&&) noexcept;
     Reader& operator=(Reader&&) noexcept;

@@ -32,6 +32,8 @@ constexpr std::uint64_t longest_drain_ns = 2'000'000;
 constexpr std::size_t attached_per_look = 256;
 // While events flow, publications are at least this far apart; the one after the last event comes at once.
 constexpr std::uint64_t publish_interval_ns = 400'000;
+// The details take more time, and the first after a quiet time comes at once.
+constexpr std::uint64_t details_interval_ns = 100'000'000;
 // Draining event by event would make the lanes' cache lines ping-pong: after a turn with fewer events than this the
 // lanes are left to fill for a moment, shorter than the smallest sleep and than the default lane takes to run full.
 constexpr std::uint64_t worthwhile_events = 512;
@@ -58,6 +60,7 @@ constexpr std::uint64_t longest_final_drain_ns = 20'000'000;
 Aggregator::Aggregator(Options options)
     : options_(std::move(options)),
       uid_(geteuid()),
+      details_publisher_(publisher_.segment()),
       accounting_(ledger_),
       discovery_(options_.name_space),
       attacher_(options_.name_space, uid_, ledger_) {}
@@ -105,6 +108,7 @@ Aggregator::Start Aggregator::start(std::string& message) {
     }
     turn();
     publish(now_ns_);
+    publish_details(now_ns_);
     return Start::ok;
 }
 
@@ -132,6 +136,7 @@ void Aggregator::run(int stop_fd, ServiceManager& manager) {
     while (turn() && now_ns_ < deadline_ns) {
     }
     publish(now_ns_);
+    publish_details(now_ns_);
     flush_event_log();
 }
 
@@ -162,6 +167,7 @@ bool Aggregator::turn() {
         // Counters that a process keeps itself (pending, dropped) change without any event reaching us.
         publish(now_ns_);
     }
+    if (details_changed_ && now_ns_ - last_details_ns_ >= details_interval_ns) publish_details(now_ns_);
     return turn_events_ != 0;
 }
 
@@ -380,8 +386,15 @@ void Aggregator::publish(std::uint64_t now_ns) {
     for (const auto& process : processes_) {
         if (process->watermark_is_due()) process->publish_watermark();
     }
+    details_changed_ = details_changed_ || changed_;
     last_publish_ns_ = now_ns;
     changed_ = false;
+}
+
+void Aggregator::publish_details(std::uint64_t now_ns) {
+    details_publisher_.publish(ledger_, processes_);
+    last_details_ns_ = now_ns;
+    details_changed_ = false;
 }
 
 bool Aggregator::watch(int fd) const noexcept {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "aggregator/accounting.hpp"
+#include "aggregator/details_publisher.hpp"
 #include "aggregator/discovery.hpp"
 #include "aggregator/ledger.hpp"
 #include "aggregator/lifecycle.hpp"
@@ -61,6 +62,7 @@ private:
     void end(TrackedProcess& process);
 
     void publish(std::uint64_t now_ns);
+    void publish_details(std::uint64_t now_ns);
     bool watch(int fd) const noexcept;
     bool wait(int stop_fd);
     void warn_of_limits();
@@ -71,6 +73,7 @@ private:
     std::uint32_t uid_;
     Ledger ledger_;
     Publisher publisher_;
+    DetailsPublisher details_publisher_;
     Accounting accounting_;
     Discovery discovery_;
     Attacher attacher_;
@@ -81,6 +84,7 @@ private:
     bool scan_is_due_ = true;
     bool liveness_is_due_ = false;
     bool changed_ = true;   // since the last publication
+    bool details_changed_ = true;
     bool warned_of_crowd_ = false;
     bool warned_of_memory_ = false;
     bool warned_of_waiting_ = false;
@@ -92,6 +96,7 @@ private:
     std::uint64_t last_scan_ns_ = 0;
     std::uint64_t next_scan_ns_ = 0;  // not before
     std::uint64_t last_publish_ns_ = 0;
+    std::uint64_t last_details_ns_ = 0;
     std::uint64_t last_beat_ns_ = 0;
     std::uint64_t last_look_ns_ = 0;
     std::uint64_t last_event_ns_ = 0;

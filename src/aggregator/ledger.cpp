@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "aggregator/advice.hpp"
 #include "aggregator/state_check.hpp"
@@ -131,6 +133,14 @@ std::uint32_t Ledger::slot_for(std::uint16_t device) noexcept {
     account.peak_exact = 1;
     slots_[device] = static_cast<std::uint16_t>(slot);
     return slot;
+}
+
+std::vector<std::uint32_t> Ledger::slots_by_device() const {
+    std::vector<std::uint32_t> slots(header().devices);
+    std::iota(slots.begin(), slots.end(), 0u);
+    std::sort(slots.begin(), slots.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return device(a).device < device(b).device; });
+    return slots;
 }
 
 void Ledger::add_exited(const shm::ExitedRow& row) noexcept {

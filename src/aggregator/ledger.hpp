@@ -34,6 +34,7 @@ public:
         return slot == no_slot ? none : slot;
     }
     std::uint32_t slot_for(std::uint16_t device) noexcept;
+    std::vector<std::uint32_t> slots_by_device() const;  // all, by ascending device
 
     // For reading; and, within a batch, for changing.
     const DeviceAccount& device(std::uint32_t slot) const noexcept {

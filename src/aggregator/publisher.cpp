@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "aggregator/advice.hpp"
 #include "shm/names.hpp"
@@ -70,7 +69,11 @@ bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult&
                             header()->boot_id == boot_id() && header()->uid == uid &&
                             segment_.owner_uid() == geteuid();
         if (usable) {
-            result = OpenResult::ok;
+            if (reserve_details()) {
+                result = OpenResult::ok;
+            } else {
+                error = "cannot open " + path_of(name) + ": " + reason_and_remedy(errno);
+            }
             return true;
         }
     }
@@ -91,7 +94,8 @@ bool Publisher::try_create(const std::string& name, const std::string& name_spac
     if (segment_.create(temporary, stats_segment_bytes, first_block_offset + usage_rows_offset, mode) !=
             SegmentStatus::ok ||
         segment_.reserve(first_block_offset + block_bytes, reserved - first_block_offset - block_bytes) !=
-            SegmentStatus::ok) {
+            SegmentStatus::ok ||
+        !reserve_details()) {
         error = "cannot create the stats segment in /dev/shm: " + reason_and_remedy(errno);
         segment_.unlink();
         return false;
@@ -113,6 +117,15 @@ bool Publisher::try_create(const std::string& name, const std::string& name_spac
     }
     created_ = true;
     return true;
+}
+
+// Of the details, what is written whatever happens.
+bool Publisher::reserve_details() noexcept {
+    for (std::uint64_t block = 0; block < 2; ++block) {
+        const std::uint64_t offset = first_details_offset + block * details_block_bytes;
+        if (segment_.reserve(offset, sizeof(DetailsHeader)) != SegmentStatus::ok) return false;
+    }
+    return segment_.reserve(history_headers_offset, max_devices * sizeof(HistoryHeader)) == SegmentStatus::ok;
 }
 
 void Publisher::withdraw() noexcept {
@@ -144,10 +157,7 @@ void Publisher::publish(const Ledger& ledger, const std::vector<std::unique_ptr<
     collect_devices(ledger);
     collect_exited(ledger);
 
-    if (!reserve_usage_rows(usage_.size())) {
-        block_.usage_rows_omitted += usage_.size() - reserved_usage_rows_;
-        usage_.resize(reserved_usage_rows_);
-    }
+    block_.usage_rows_omitted = usage_section_.make_room(usage_);
     block_.publish_seq = header()->generation.load(std::memory_order_relaxed) + 1;
     block_.publish_monotonic_ns = monotonic_ns();
     block_.devices = static_cast<std::uint32_t>(devices_.size());
@@ -162,7 +172,7 @@ void Publisher::publish(const Ledger& ledger, const std::vector<std::unique_ptr<
     store_rows(block, type_rows_offset, types_);
     store_rows(block, process_rows_offset, rows_);
     store_rows(block, exited_rows_offset, exited_);
-    store_rows(block, usage_rows_offset, usage_);
+    usage_section_.store(block, usage_);
     publication.end();
 }
 
@@ -175,13 +185,10 @@ void Publisher::store_rows(std::size_t block, std::uint64_t offset, const std::v
 void Publisher::collect_devices(const Ledger& ledger) {
     devices_.clear();
     types_.clear();
-    std::vector<std::uint32_t> slots(ledger.header().devices);
-    std::iota(slots.begin(), slots.end(), 0u);
-    std::sort(slots.begin(), slots.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return ledger.device(a).device < ledger.device(b).device; });
-    for (const std::uint32_t slot : slots) {
+    for (const std::uint32_t slot : ledger.slots_by_device()) {
         const DeviceAccount& account = ledger.device(slot);
-        DeviceRow row{account.device, account.peak_exact, account.peak_bytes, {}};
+        DeviceRow row{account.device,     account.peak_exact, account.peak_bytes,
+                      account.live_bytes, account.live_bytes, {}};
         std::memcpy(row.name, account.name, sizeof row.name);
         devices_.push_back(row);
         for (std::uint32_t type = 0; type < type_count; ++type) {
@@ -249,17 +256,6 @@ void Publisher::collect_exited(const Ledger& ledger) {
     for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, max_exited); ++i) {
         exited_.push_back(ledger.exited(count - 1 - i));
     }
-}
-
-bool Publisher::reserve_usage_rows(std::uint64_t rows) noexcept {
-    if (rows <= reserved_usage_rows_) return true;
-    const std::uint64_t wanted = std::min<std::uint64_t>(rows + rows / 2 + 512, max_usage_rows);
-    for (std::uint64_t block = 0; block < 2; ++block) {
-        const std::uint64_t offset = first_block_offset + block * block_bytes + usage_rows_offset;
-        if (segment_.reserve(offset, wanted * sizeof(UsageRow)) != SegmentStatus::ok) return false;
-    }
-    reserved_usage_rows_ = wanted;
-    return rows <= wanted;
 }
 
 }  // namespace trackshm::aggregator

@@ -10,9 +10,10 @@
 
 #include "aggregator/ledger.hpp"
 #include "aggregator/process.hpp"
+#include "aggregator/row_section.hpp"
+#include "shm/details_abi.hpp"
 #include "shm/publication.hpp"
 #include "shm/segment.hpp"
-#include "shm/stats_abi.hpp"
 
 namespace trackshm::aggregator {
 
@@ -32,6 +33,9 @@ public:
     void withdraw() noexcept;
     void announce(std::uint64_t start_count) noexcept;
 
+    // For what else is published in it.
+    shm::Segment& segment() noexcept { return segment_; }
+
 private:
     bool try_open(const std::string& name, std::uint32_t uid, OpenResult& result, std::string& error);
     bool try_create(const std::string& name, const std::string& name_space, std::uint32_t uid, unsigned mode,
@@ -39,7 +43,7 @@ private:
     void collect_devices(const Ledger& ledger);
     void collect_process(TrackedProcess& process);
     void collect_exited(const Ledger& ledger);
-    bool reserve_usage_rows(std::uint64_t rows) noexcept;
+    bool reserve_details() noexcept;
     template <class Row>
     void store_rows(std::size_t block, std::uint64_t offset, const std::vector<Row>& rows) noexcept;
 
@@ -47,7 +51,6 @@ private:
 
     shm::Segment segment_;
     bool created_ = false;
-    std::uint64_t reserved_usage_rows_ = 0;
 
     // The block under construction, in private memory.
     shm::BlockHeader block_{};
@@ -56,6 +59,8 @@ private:
     std::vector<shm::ProcessRow> rows_;
     std::vector<shm::ExitedRow> exited_;
     std::vector<shm::UsageRow> usage_;
+    RowSection<shm::UsageRow> usage_section_{
+        segment_, {shm::first_block_offset, shm::block_bytes, shm::usage_rows_offset, shm::max_usage_rows}};
 };
 
 }  // namespace trackshm::aggregator

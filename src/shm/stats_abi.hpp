@@ -5,6 +5,7 @@
 //   StatsHeader
 //   block 0: BlockHeader, DeviceRow[], TypeRow[], ProcessRow[], ExitedRow[], UsageRow[]
 //   block 1: the same
+//   details and history     see details_abi.hpp
 //
 // The aggregator writes the block that is not current and then makes it current (see publication.hpp). One generation
 // covers all rows, so sums across devices and processes agree. Sections have room for every row the limits allow;
@@ -62,6 +63,8 @@ struct DeviceRow {
     std::uint32_t device;
     std::uint32_t peak_exact;
     std::uint64_t peak_bytes;
+    std::uint64_t peak_15s_bytes;
+    std::uint64_t peak_60s_bytes;
     char name[name_bytes];
 };
 
@@ -147,10 +150,15 @@ struct StatsHeader {
     // Block `generation & 1` is current. See publication.hpp.
     alignas(line_bytes) std::atomic<std::uint64_t> generation;
     std::atomic<std::uint64_t> writing;
+
+    // The same for the details blocks.
+    alignas(line_bytes) std::atomic<std::uint64_t> details_generation;
+    std::atomic<std::uint64_t> details_writing;
+    // The ledger whose past the history is. With another one it begins anew, since the totals do.
+    std::atomic<std::uint64_t> history_ledger_nonce;
 };
 
 inline constexpr std::uint64_t first_block_offset = round_to_page(sizeof(StatsHeader));
-inline constexpr std::uint64_t stats_segment_bytes = first_block_offset + 2 * block_bytes;
 
 static_assert(sizeof(BlockHeader) % 8 == 0 && sizeof(DeviceRow) % 8 == 0 && sizeof(TypeRow) % 8 == 0 &&
                   sizeof(ProcessRow) % 8 == 0 && sizeof(ExitedRow) % 8 == 0 && sizeof(UsageRow) % 8 == 0,

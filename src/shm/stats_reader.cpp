@@ -8,32 +8,22 @@
 #include <charconv>
 #include <cstring>
 
+#include "shm/details_abi.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
-#include "shm/publication.hpp"
 #include "shm/record_lock.hpp"
 #include "shm/segment.hpp"
-#include "shm/stats_abi.hpp"
+#include "shm/stats_mapping.hpp"
 
 namespace trackshm::stats {
 
 using namespace trackshm::shm;
-
-struct Reader::Mapping {
-    Segment segment;
-    std::string name_space;
-};
 
 namespace {
 
 constexpr std::array<std::string_view, type_count> type_names = {
     "DRAM",   "L1",     "SYSTEM_MEMORY", "L1_SMALL", "TRACE",   "CIRCULAR_BUFFER", "KERNEL",  "HOST",
     "TYPE_8", "TYPE_9", "TYPE_10",       "TYPE_11",  "TYPE_12", "TYPE_13",         "TYPE_14", "TYPE_15"};
-
-template <std::size_t size>
-std::string text_of(const char (&text)[size]) {
-    return {text, strnlen(text, size)};
-}
 
 // A private copy of one block: the counts first, then as many rows as they say.
 struct Block {
@@ -45,22 +35,12 @@ struct Block {
     std::vector<UsageRow> usage;
 
     void copy_from(const std::byte* block) {
-        load_words(&header, words(block), sizeof header);
-        // A torn header may say anything until the copy is known to be good: stay inside the sections.
+        load_words(&header, words_at(block), sizeof header);
         copy_rows(devices, block + device_rows_offset, header.devices, max_devices);
         copy_rows(types, block + type_rows_offset, header.types, max_type_rows);
         copy_rows(processes, block + process_rows_offset, header.processes, max_processes);
         copy_rows(exited, block + exited_rows_offset, header.exited, max_exited);
         copy_rows(usage, block + usage_rows_offset, header.usage_rows, max_usage_rows);
-    }
-
-private:
-    static const Word* words(const std::byte* at) { return reinterpret_cast<const Word*>(at); }
-
-    template <class Row>
-    static void copy_rows(std::vector<Row>& rows, const std::byte* from, std::uint64_t count, std::uint64_t limit) {
-        rows.resize(std::min(count, limit));
-        load_words(rows.data(), words(from), rows.size() * sizeof(Row));
     }
 };
 
@@ -93,6 +73,8 @@ void fill_devices(Snapshot& snapshot, const Block& block) {
         if (device.name.empty() && row.device == host_device) device.name = "host";
         device.peak_exact = row.peak_exact != 0;
         device.peak_bytes = row.peak_bytes;
+        device.peak_15s_bytes = row.peak_15s_bytes;
+        device.peak_60s_bytes = row.peak_60s_bytes;
         for (const TypeRow& type : block.types) {
             const bool fits = device.types.size() < type_count;  // whatever the segment says
             if (type.device == row.device && fits) device.types.push_back(counters_of(type));
@@ -276,25 +258,15 @@ std::optional<Reader> Reader::open(std::string_view name_space, Error& error) {
 }
 
 bool Reader::read(Snapshot& snapshot, Error& error) {
-    constexpr std::uint64_t longest_read_ns = 1'000'000'000;
-    constexpr int attempts = 1;  // at a time: a copy may be of some hundred bytes or of megabytes
     const Segment& segment = mapping_->segment;
     const auto* header = segment.at<const StatsHeader>(0);
     Block block;
-    const std::uint64_t deadline_ns = monotonic_ns() + longest_read_ns;
-    bool consistent = false;
-    do {
-        consistent = read_published(header->generation, header->writing, attempts, [&](std::size_t index) {
-            block.copy_from(segment.data() + first_block_offset + index * block_bytes);
-        });
-    } while (!consistent && monotonic_ns() < deadline_ns);
-    if (!consistent) {
-        error = {ErrorKind::system, "the counters changed faster than they can be read; try again"};
-        return false;
-    }
+    const auto copy = [&](std::size_t index) {
+        block.copy_from(segment.data() + first_block_offset + index * block_bytes);
+    };
+    if (!read_block(header->generation, header->writing, copy, error)) return false;
 
     const std::uint64_t now_ns = monotonic_ns();
-    const auto age = [now_ns](std::uint64_t then_ns) { return now_ns > then_ns ? now_ns - then_ns : 0; };
     snapshot = Snapshot{};
     snapshot.name_space = mapping_->name_space;
     snapshot.time_unix_ns = unix_ns();
@@ -302,8 +274,8 @@ bool Reader::read(Snapshot& snapshot, Error& error) {
     snapshot.aggregator_alive = lock_holder(segment.fd(), aggregator_byte).has_value();
     snapshot.exact = block.header.exact != 0;
     snapshot.publish_seq = block.header.publish_seq;
-    snapshot.publish_age_ns = age(block.header.publish_monotonic_ns);
-    snapshot.heartbeat_age_ns = age(header->heartbeat_monotonic_ns.load(std::memory_order_acquire));
+    snapshot.publish_age_ns = age_of(now_ns, block.header.publish_monotonic_ns);
+    snapshot.heartbeat_age_ns = age_of(now_ns, header->heartbeat_monotonic_ns.load(std::memory_order_acquire));
     snapshot.start_count = header->start_count.load(std::memory_order_relaxed);
     snapshot.quarantined_processes = block.header.quarantined_processes;
     snapshot.waiting_processes = block.header.waiting_processes;

@@ -51,9 +51,12 @@ json last_publication(const Namespace& name_space) {
     json result;
     stats::Error error;
     stats::Snapshot snapshot;
+    stats::Details details;
     if (shm::lock_as_description(fd, shm::aggregator_byte)) {
         auto reader = stats::Reader::open(name_space.name(), error);
-        if (reader && reader->read(snapshot, error)) result = json::parse(tools::json_document(snapshot));
+        if (reader && reader->read(snapshot, error) && reader->read_details(details, error)) {
+            result = json::parse(tools::json_document(snapshot, details));
+        }
     }
     close(fd);
     if (result.is_null()) throw std::runtime_error("no reader can attach: " + error.message);

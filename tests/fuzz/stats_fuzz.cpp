@@ -13,7 +13,7 @@
 #include "shm/names.hpp"
 #include "shm/os.hpp"
 #include "shm/record_lock.hpp"
-#include "shm/stats_abi.hpp"
+#include "shm/details_abi.hpp"
 
 using namespace trackshm;
 

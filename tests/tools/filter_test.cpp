@@ -73,6 +73,34 @@ TEST_CASE("types are taken by name in any case, by number and by range") {
     }
 }
 
+TEST_CASE("choosing devices limits the details to them") {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_devices(filter, {"3"}, problem));
+    stats::Details details = sample_details();
+    apply_filter(filter, details);
+    REQUIRE(details.devices.size() == 1);
+    CHECK(details.devices[0].device == 3);
+    CHECK(details.find(0) == nullptr);
+}
+
+TEST_CASE("choosing types moves the other holders of a peak to its rest, so that its sum stays") {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_types(filter, {"L1"}, problem));
+    stats::Details details = sample_details();
+    apply_filter(filter, details);
+    const stats::DeviceDetails& device = *details.find(0);
+    REQUIRE(device.at_peak->holders.size() == 1);
+    CHECK(device.at_peak->holders[0].type == l1);
+    CHECK(device.at_peak->holders[0].bytes + device.at_peak->rest_bytes == device.at_peak->bytes);
+    REQUIRE(device.types.size() == 1);
+    CHECK(device.types[0].type == l1);
+    REQUIRE(device.last_failure->largest.size() == 1);
+    CHECK(device.last_failure->largest[0].id == 78);
+    CHECK(device.last_failure->size_bytes == 400 * MiB);
+}
+
 TEST_CASE("choosing processes limits running and ended ones") {
     Filter filter;
     std::string problem;

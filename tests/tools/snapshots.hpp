@@ -86,4 +86,36 @@ inline stats::Snapshot sample_snapshot() {
     return snapshot;
 }
 
+// Device 0 of that snapshot in detail: at its peak, big held 250 MiB of DRAM and process 5, which has ended, 60 MiB of L1;
+// then 400 MiB of DRAM could not be had. Of device 3 only the size histogram is known.
+inline stats::Details sample_details() {
+    stats::Details details;
+    details.publish_seq = 1;
+    stats::DeviceDetails zero;
+    zero.device = 0;
+    stats::AtPeak peak;
+    peak.time_unix_ns = 1'700'000'000'000'000'000 - 30'000'000'000;
+    peak.bytes = 310 * MiB;
+    peak.holders = {{20, "big", dram, 250 * MiB, false}, {5, "gone", l1, 58 * MiB, true}};
+    peak.rest_bytes = 2 * MiB;
+    zero.at_peak = peak;
+    stats::AllocationFailure failure;
+    failure.time_unix_ns = 1'700'000'000'000'000'000 - 5'000'000'000;
+    failure.size_bytes = 400 * MiB;
+    failure.type = dram;
+    failure.pid = 10;
+    failure.comm = "small";
+    failure.count = 2;
+    failure.largest = {{77, 200 * MiB, dram, 20, "big", 9'000'000'000}, {78, 10 * MiB, l1, 20, "big", 1'000'000'000}};
+    failure.largest_time_unix_ns = failure.time_unix_ns;
+    zero.last_failure = failure;
+    zero.types = {{dram, {{64 * MiB, 5, 1}, {256 * MiB, 2, 2}}}, {l1, {{16 * MiB, 1, 1}}}};
+    zero.seconds = {{peak.time_unix_ns, 310 * MiB, 310 * MiB, 4, 310 * MiB, 0}};
+    stats::DeviceDetails three;
+    three.device = 3;
+    three.types = {{dram, {{128 * MiB, 1, 1}}}};
+    details.devices = {zero, three};
+    return details;
+}
+
 }  // namespace trackshm::tools

@@ -14,7 +14,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json parsed(const stats::Snapshot& snapshot) { return Json::parse(json_document(snapshot)); }
+Json parsed(const stats::Snapshot& snapshot, const stats::Details& details = {}) {
+    return Json::parse(json_document(snapshot, details));
+}
 
 // Whether the object begins with these names, in this order. More may follow.
 bool begins_with(const Json& object, const std::vector<std::string>& names) {
@@ -58,6 +60,59 @@ TEST_CASE("figures are bare numbers and what is unknown is null") {
     CHECK(document["exited"][0]["leaked_bytes"] == 7);
 }
 
+TEST_CASE("a device shows who held what at its peak") {
+    const Json document = parsed(sample_snapshot(), sample_details());
+    const Json peak = document["devices"][0]["at_peak"];
+    CHECK(begins_with(peak, {"time_unix_ns", "bytes", "exact", "holders", "rest_bytes"}));
+    CHECK(peak["bytes"] == 310 * MiB);
+    CHECK(peak["rest_bytes"] == 2 * MiB);
+    REQUIRE(peak["holders"].size() == 2);
+    CHECK(peak["holders"][0] ==
+          Json({{"pid", 20}, {"comm", "big"}, {"type", "DRAM"}, {"bytes", 250 * MiB}, {"ended", false}}));
+    CHECK(peak["holders"][1]["ended"] == true);
+}
+
+TEST_CASE("a device shows its last failed allocation and the buffers in its way") {
+    const Json document = parsed(sample_snapshot(), sample_details());
+    const Json failure = document["devices"][0]["last_failure"];
+    CHECK(begins_with(failure, {"time_unix_ns", "size_bytes", "type", "pid", "comm", "count", "largest",
+                                "largest_time_unix_ns", "largest_gathering_ns"}));
+    CHECK(failure["size_bytes"] == 400 * MiB);
+    CHECK(failure["comm"] == "small");
+    REQUIRE(failure["largest"].size() == 2);
+    CHECK(failure["largest"][0] == Json({{"id", 77},
+                                         {"size_bytes", 200 * MiB},
+                                         {"type", "DRAM"},
+                                         {"pid", 20},
+                                         {"comm", "big"},
+                                         {"age_ns", 9'000'000'000}}));
+}
+
+TEST_CASE("a failure whose list of buffers is not made yet says null for its time") {
+    stats::Details details = sample_details();
+    details.devices[0].last_failure->largest.clear();
+    details.devices[0].last_failure->largest_time_unix_ns = 0;
+    const Json failure = parsed(sample_snapshot(), details)["devices"][0]["last_failure"];
+    CHECK(failure["largest"].empty());
+    CHECK(failure["largest_time_unix_ns"].is_null());
+    CHECK(failure["largest_gathering_ns"].is_null());
+}
+
+TEST_CASE("a memory shows how many buffers of which size were allocated and live") {
+    const Json document = parsed(sample_snapshot(), sample_details());
+    const Json types = document["devices"][0]["types"];
+    REQUIRE(types[0]["size_histogram"].size() == 2);
+    CHECK(types[0]["size_histogram"][0] == Json({{"le_bytes", 64 * MiB}, {"allocated_total", 5}, {"live", 1}}));
+    CHECK(types[1]["size_histogram"][0]["le_bytes"] == 16 * MiB);
+}
+
+TEST_CASE("a device without details has none of them") {
+    const Json device = parsed(sample_snapshot())["devices"][0];
+    CHECK(device["at_peak"].is_null());
+    CHECK(device["last_failure"].is_null());
+    CHECK(device["types"][0]["size_histogram"] == Json::array());
+}
+
 TEST_CASE("64-bit counters survive in full") {
     stats::Snapshot snapshot = sample_snapshot();
     snapshot.events.reported = ~std::uint64_t{0};
@@ -68,7 +123,7 @@ TEST_CASE("a document is one line whatever names hold") {
     stats::Snapshot snapshot = sample_snapshot();
     snapshot.devices[0].name = "a\n\"b\" \xFF";
     snapshot.processes[0].comm = "\xC3";
-    const std::string text = json_document(snapshot);
+    const std::string text = json_document(snapshot, {});
     CHECK(std::count(text.begin(), text.end(), '\n') == 1);
     CHECK(text.back() == '\n');
     const Json document = Json::parse(text);

@@ -26,9 +26,10 @@ namespace {
 // Wide enough for whole lines of most frames; a file or a pipe has no edge of its own.
 constexpr std::size_t columns_without_terminal = 120;
 
-std::string render(const Options& options, const stats::Snapshot& snapshot, bool is_first) {
+std::string render(const Options& options, const stats::Snapshot& snapshot, const stats::Details& details,
+                   bool is_first) {
     switch (options.view) {
-        case View::json: return json_document(snapshot);
+        case View::json: return json_document(snapshot, details);
         case View::csv: return (is_first ? csv_header() : std::string{}) + csv_rows(snapshot);
         case View::none: return {};
         case View::live:
@@ -43,9 +44,9 @@ class FrameWriter {
 public:
     explicit FrameWriter(const Options& options) : options_(options) {}
 
-    OutputResult write(const stats::Snapshot& snapshot) {
+    OutputResult write(const stats::Snapshot& snapshot, const stats::Details& details) {
         const bool keeps_last_only = !options_.output_file.empty() && options_.iterations == 0;
-        const std::string text = render(options_, snapshot, is_first_ || keeps_last_only);
+        const std::string text = render(options_, snapshot, details, is_first_ || keeps_last_only);
         is_first_ = false;
         if (options_.view == View::none) return OutputResult::ok;
         if (options_.output_file.empty()) return write_stdout(text);
@@ -70,8 +71,10 @@ int output_failed(const Options& options) {
 // One frame; nothing if the next may follow.
 std::optional<int> show_frame(stats::Reader& reader, const Options& options, FrameWriter& writer) {
     stats::Snapshot snapshot;
+    stats::Details details;
     stats::Error error;
-    if (!reader.read(snapshot, error)) {
+    const bool wants_details = options.view == View::json;
+    if (!reader.read(snapshot, error) || (wants_details && !reader.read_details(details, error))) {
         print_error("shmtop", error.message);
         return error.exit_code();
     }
@@ -81,7 +84,8 @@ std::optional<int> show_frame(stats::Reader& reader, const Options& options, Fra
         return exit_no_aggregator;
     }
     apply_filter(options.filter, snapshot);
-    switch (writer.write(snapshot)) {
+    apply_filter(options.filter, details);
+    switch (writer.write(snapshot, details)) {
         case OutputResult::ok: break;
         case OutputResult::reader_gone: return exit_ok;
         case OutputResult::failed: return output_failed(options);

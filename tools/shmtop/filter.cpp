@@ -55,6 +55,17 @@ void limit_device(const Filter& filter, stats::Device& device) {
     if (device.types.size() == 1) device.peak_bytes = device.types.front().peak_bytes;
 }
 
+void limit_details(const Filter& filter, stats::DeviceDetails& device) {
+    const auto is_other = [&](const auto& row) { return !filter.types.passes(row.type); };
+    std::erase_if(device.types, is_other);
+    if (device.last_failure) std::erase_if(device.last_failure->largest, is_other);
+    if (!device.at_peak) return;
+    for (const stats::PeakHolder& holder : device.at_peak->holders) {
+        if (is_other(holder)) device.at_peak->rest_bytes += holder.bytes;
+    }
+    std::erase_if(device.at_peak->holders, is_other);
+}
+
 void limit_process(const Filter& filter, stats::Process& process) {
     std::erase_if(process.usage, [&](const stats::Usage& usage) {
         return !filter.devices.passes(usage.device) || !filter.types.passes(usage.type);
@@ -118,6 +129,11 @@ void apply_filter(const Filter& filter, stats::Snapshot& snapshot) {
     std::stable_sort(snapshot.processes.begin(), snapshot.processes.end(),
                      [&](const auto& a, const auto& b) { return before(a, b, filter.sort_key); });
     if (filter.top && snapshot.processes.size() > *filter.top) snapshot.processes.resize(*filter.top);
+}
+
+void apply_filter(const Filter& filter, stats::Details& details) {
+    std::erase_if(details.devices, [&](const auto& device) { return !filter.devices.passes(device.device); });
+    for (stats::DeviceDetails& device : details.devices) limit_details(filter, device);
 }
 
 }  // namespace trackshm::tools

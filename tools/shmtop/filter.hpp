@@ -34,7 +34,13 @@ bool set_sort_key(Filter& filter, const std::string& key, std::string& problem);
 //
 // With devices or types chosen, live figures count these alone, and devices and processes that have none of them are
 // gone. A peak is of the whole device or process, since peaks of parts do not add up; where one memory alone is left of
-// it, it is this one's. Event counters and ended processes know no devices and stay.
+// it, it is this one's. The peaks of the last seconds are always the whole device's. Event counters and ended processes
+// know no devices and stay.
 void apply_filter(const Filter& filter, stats::Snapshot& snapshot);
+
+// The same for details. Devices that are not chosen are gone; of the size histograms those of chosen types stay. Who held
+// what at a device's peak, its past and its last failure are of the whole device and stay as they are, but for holders and
+// large buffers of types that are not chosen: what the holders had counts as rest.
+void apply_filter(const Filter& filter, stats::Details& details);
 
 }  // namespace trackshm::tools

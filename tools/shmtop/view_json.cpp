@@ -19,6 +19,13 @@ Json or_null(const std::optional<std::uint64_t>& number) { return number ? Json(
 // 0: the process is in a pid namespace that the aggregator cannot see into.
 Json pid_json(std::int32_t pid) { return pid > 0 ? Json(pid) : Json(nullptr); }
 
+template <class Row>
+Json array_of(const std::vector<Row>& rows, Json (*to_json)(const Row&)) {
+    Json array = Json::array();
+    for (const Row& row : rows) array.push_back(to_json(row));
+    return array;
+}
+
 Json aggregator_json(const stats::Snapshot& snapshot) {
     return {{"pid", pid_json(snapshot.aggregator_pid)},
             {"alive", snapshot.aggregator_alive},
@@ -44,7 +51,64 @@ Json events_json(const stats::Snapshot& snapshot) {
             {"waiting_processes", snapshot.waiting_processes}};
 }
 
-Json type_json(const stats::TypeCounters& memory) {
+Json size_class_json(const stats::SizeClass& size_class) {
+    return {{"le_bytes", size_class.le_bytes},
+            {"allocated_total", size_class.allocated_total},
+            {"live", size_class.live}};
+}
+
+Json size_histogram_json(const stats::DeviceDetails* details, std::uint8_t type) {
+    if (details != nullptr) {
+        for (const stats::TypeDetails& memory : details->types) {
+            if (memory.type == type) return array_of(memory.size_histogram, size_class_json);
+        }
+    }
+    return Json::array();
+}
+
+Json holder_json(const stats::PeakHolder& holder) {
+    return {{"pid", pid_json(holder.pid)},
+            {"comm", valid_utf8(holder.comm)},
+            {"type", stats::type_name(holder.type)},
+            {"bytes", holder.bytes},
+            {"ended", holder.ended}};
+}
+
+Json at_peak_json(const stats::DeviceDetails* details) {
+    if (details == nullptr || !details->at_peak) return nullptr;
+    const stats::AtPeak& peak = *details->at_peak;
+    return {{"time_unix_ns", peak.time_unix_ns},
+            {"bytes", peak.bytes},
+            {"exact", peak.exact},
+            {"holders", array_of(peak.holders, holder_json)},
+            {"rest_bytes", peak.rest_bytes}};
+}
+
+Json large_buffer_json(const stats::LargeBuffer& buffer) {
+    return {{"id", buffer.id},
+            {"size_bytes", buffer.size_bytes},
+            {"type", stats::type_name(buffer.type)},
+            {"pid", pid_json(buffer.pid)},
+            {"comm", valid_utf8(buffer.comm)},
+            {"age_ns", buffer.age_ns}};
+}
+
+Json failure_json(const stats::DeviceDetails* details) {
+    if (details == nullptr || !details->last_failure) return nullptr;
+    const stats::AllocationFailure& failure = *details->last_failure;
+    const bool has_list = failure.largest_time_unix_ns != 0;
+    return {{"time_unix_ns", failure.time_unix_ns},
+            {"size_bytes", failure.size_bytes},
+            {"type", stats::type_name(failure.type)},
+            {"pid", pid_json(failure.pid)},
+            {"comm", valid_utf8(failure.comm)},
+            {"count", failure.count},
+            {"largest", array_of(failure.largest, large_buffer_json)},
+            {"largest_time_unix_ns", has_list ? Json(failure.largest_time_unix_ns) : Json(nullptr)},
+            {"largest_gathering_ns", has_list ? Json(failure.largest_gathering_ns) : Json(nullptr)}};
+}
+
+Json type_json(const stats::TypeCounters& memory, const stats::DeviceDetails* details) {
     return {{"type", stats::type_name(memory.type)},
             {"live_bytes", memory.live_bytes},
             {"live_buffers", memory.live_buffers},
@@ -55,12 +119,13 @@ Json type_json(const stats::TypeCounters& memory) {
             {"deallocations_total", memory.deallocations_total},
             {"deallocated_bytes_total", memory.deallocated_bytes_total},
             {"allocation_failures_total", memory.allocation_failures_total},
-            {"gauge_bytes", memory.gauge_bytes}};
+            {"gauge_bytes", memory.gauge_bytes},
+            {"size_histogram", size_histogram_json(details, memory.type)}};
 }
 
-Json device_json(const stats::Device& device) {
+Json device_json(const stats::Device& device, const stats::DeviceDetails* details) {
     Json types = Json::array();
-    for (const stats::TypeCounters& memory : device.types) types.push_back(type_json(memory));
+    for (const stats::TypeCounters& memory : device.types) types.push_back(type_json(memory, details));
     return {{"device", device.device},
             {"name", valid_utf8(device.name)},
             {"live_bytes", device.live_bytes()},
@@ -73,7 +138,11 @@ Json device_json(const stats::Device& device) {
             {"deallocations_total", device.deallocations_total()},
             {"deallocated_bytes_total", device.deallocated_bytes_total()},
             {"allocation_failures_total", device.allocation_failures_total()},
-            {"types", std::move(types)}};
+            {"types", std::move(types)},
+            {"peak_15s_bytes", device.peak_15s_bytes},
+            {"peak_60s_bytes", device.peak_60s_bytes},
+            {"at_peak", at_peak_json(details)},
+            {"last_failure", failure_json(details)}};
 }
 
 Json usage_json(const stats::Usage& usage) {
@@ -122,22 +191,19 @@ Json exited_json(const stats::Exited& ended) {
             {"exact", ended.exact}};
 }
 
-template <class Row>
-Json array_of(const std::vector<Row>& rows, Json (*to_json)(const Row&)) {
-    Json array = Json::array();
-    for (const Row& row : rows) array.push_back(to_json(row));
-    return array;
-}
-
 }  // namespace
 
-std::string json_document(const stats::Snapshot& snapshot) {
+std::string json_document(const stats::Snapshot& snapshot, const stats::Details& details) {
+    Json devices = Json::array();
+    for (const stats::Device& device : snapshot.devices) {
+        devices.push_back(device_json(device, details.find(device.device)));
+    }
     const Json document = {{"schema", "trackshm.snapshot/1"},
                            {"namespace", snapshot.name_space},
                            {"time_unix_ns", snapshot.time_unix_ns},
                            {"aggregator", aggregator_json(snapshot)},
                            {"events", events_json(snapshot)},
-                           {"devices", array_of(snapshot.devices, device_json)},
+                           {"devices", std::move(devices)},
                            {"processes", array_of(snapshot.processes, process_json)},
                            {"exited", array_of(snapshot.exited, exited_json)},
                            {"usage_rows_omitted", snapshot.usage_rows_omitted}};

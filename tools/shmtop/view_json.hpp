@@ -7,7 +7,8 @@
 
 namespace trackshm::tools {
 
-// The snapshot as one JSON document of schema trackshm.snapshot/1 on one line, newline included. Unknown is null.
-std::string json_document(const stats::Snapshot& snapshot);
+// The snapshot, with the details of its devices, as one JSON document of schema trackshm.snapshot/1 on one line, newline
+// included. Unknown is null. The history is not part of it.
+std::string json_document(const stats::Snapshot& snapshot, const stats::Details& details);
 
 }  // namespace trackshm::tools
