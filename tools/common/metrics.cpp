@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "common/text.hpp"
+#include "shm/process_abi.hpp"
 
 namespace trackshm::tools {
 namespace {
@@ -103,7 +104,7 @@ constexpr std::array<Metric<TypeCounters>, 10> memory_metrics{{
      [](auto& m) { return known(m.live_bytes); }},
     {"trackshm_live_buffers", gauge, "Buffers held now.",
      [](auto& m) { return known(m.live_buffers); }},
-    {"trackshm_gauge_bytes", gauge, "The part of trackshm_live_bytes that is reported as absolute use, not by buffers.",
+    {"trackshm_unbuffered_bytes", gauge, "The part of trackshm_live_bytes that is reported as absolute use, not by buffers.",
      [](auto& m) { return known(m.gauge_bytes); }},
     {"trackshm_peak_bytes", gauge, "Most bytes ever held in this memory.",
      [](auto& m) { return known(m.peak_bytes); }},
@@ -169,6 +170,7 @@ constexpr std::array<ProcessMetric<Usage>, 3> usage_metrics{{
 
 constexpr std::string_view aggregator_info_name = "trackshm_aggregator_info";
 constexpr std::string_view device_info_name = "trackshm_device_info";
+constexpr std::string_view build_info_name = "trackshm_build_info";
 
 MetricLabels labels_of(const Device& device) { return {{"device", std::to_string(device.device)}}; }
 
@@ -285,8 +287,15 @@ std::vector<MetricFamily> metrics_of(const Snapshot& snapshot, const MetricsOpti
 
 MetricFamily metric_of_no_snapshot() { return {up_name, up_help, gauge, {{{}, 0}}}; }
 
+MetricFamily metric_of_build() {
+    return {build_info_name,
+            "The version of the program that serves these metrics; always 1.",
+            gauge,
+            {{{{"version", TRACKSHM_VERSION}, {"layout", std::to_string(shm::layout_version)}}, 1}}};
+}
+
 std::vector<std::string_view> metric_names() {
-    std::vector<std::string_view> names{aggregator_info_name, device_info_name};
+    std::vector<std::string_view> names{aggregator_info_name, device_info_name, build_info_name};
     for (const auto& metric : snapshot_metrics) names.push_back(metric.name);
     for (const auto& metric : device_metrics) names.push_back(metric.name);
     for (const auto& metric : memory_metrics) names.push_back(metric.name);

@@ -48,7 +48,10 @@ std::vector<MetricFamily> metrics_of(const stats::Snapshot& snapshot, const Metr
 // The one family there is when no snapshot can be read: trackshm_up is 0.
 MetricFamily metric_of_no_snapshot();
 
-// Every name that metrics_of() may give.
+// trackshm_build_info: of the program that asks.
+MetricFamily metric_of_build();
+
+// Every name that these functions may give.
 std::vector<std::string_view> metric_names();
 
 }  // namespace trackshm::tools
