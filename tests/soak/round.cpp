@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 #include <thread>
 
@@ -16,11 +17,17 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds longest_work{240};
+constexpr std::chrono::seconds longest_work{1200};
 constexpr std::chrono::seconds longest_farewell{60};
 
 const char* pick(Random& random, std::initializer_list<const char*> choices) {
     return *(choices.begin() + random.below(choices.size()));
+}
+
+// Between a thousand and `most`, each magnitude as likely as the others.
+std::uint64_t draw_operations(Random& random, std::uint64_t most) {
+    const std::uint64_t magnitude = most >> random.below(static_cast<std::uint64_t>(std::bit_width(most / 2000)));
+    return 1000 + random.below(magnitude - 1000);
 }
 
 std::uint64_t allocations_of(const json& snapshot) {
@@ -57,13 +64,14 @@ std::string remainders(const json& snapshot) {
 }  // namespace
 
 // Reports of a process with reused ids stay fewer than what a coalescing process keeps word for word (coalescer.hpp):
-// beyond it the counts of what it could not know may differ. A tidy process has no such limit.
-RoundPlan::RoundPlan(Random& random)
+// beyond it the counts of what it could not know may differ. A tidy process has no such limit, and sizes of every
+// magnitude: most of all events are those of a few large rounds.
+RoundPlan::RoundPlan(Random& random, std::uint64_t most_operations)
     : mode(pick(random, {"ordered", "handoff", "tidy", "tidy"})),
       processes(1 + static_cast<unsigned>(random.below(4))),
       ring_events(pick(random, {"64", "64", "256", "1024", "4096", "65536"})),
       generations(random.one_in(2) ? 1 : 1 + random.below(8)),
-      operations((1000 + random.below(mode == "tidy" ? 100000 : 25000)) / generations),
+      operations(draw_operations(random, mode == "tidy" ? most_operations : 26000) / generations),
       forks(mode != "ordered" && random.one_in(3) ? 1 + random.below(4) : 0),
       kills(random.one_in(3)),
       drops(random.one_in(8)),

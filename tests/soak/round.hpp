@@ -19,7 +19,8 @@ namespace trackshm::test {
 
 // What one round is made of. Drawn at random.
 struct RoundPlan {
-    explicit RoundPlan(Random& random);
+    // `most_operations` of a thread, 4000 at least.
+    RoundPlan(Random& random, std::uint64_t most_operations);
     std::string text() const;
 
     std::string mode;
@@ -36,13 +37,13 @@ struct RoundPlan {
 class Round {
 public:
     Round(const Namespace& name_space, UnreliableAggregator& aggregator, Expected& expected, Random& random,
-          Report& report)
+          Report& report, std::uint64_t most_operations)
         : name_space_(name_space),
           aggregator_(aggregator),
           expected_(expected),
           random_(random),
           report_(report),
-          plan_(random) {}
+          plan_(random, most_operations) {}
 
     void run();
     const RoundPlan& plan() const { return plan_; }

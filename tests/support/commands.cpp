@@ -2,6 +2,7 @@
 #include "support/commands.hpp"
 
 #include <csignal>
+#include <sstream>
 #include <stdexcept>
 
 namespace trackshm::test {
@@ -52,6 +53,13 @@ CommandResult run(const Arguments& arguments, const ChildOptions& options, Milli
     child.close_input();
     const ExitStatus status = child.wait(deadline);
     return {status, child.output(), child.error_output()};
+}
+
+std::size_t count_lines_with(const std::string& output, const std::string& what) {
+    std::istringstream lines(output);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line);) count += line.find(what) != std::string::npos ? 1 : 0;
+    return count;
 }
 
 CommandResult shmtop(const Namespace& name_space, const Arguments& more) {

@@ -32,6 +32,8 @@ struct CommandResult {
 
 CommandResult run(const Arguments& arguments, const ChildOptions& options = {},
                   Milliseconds deadline = default_deadline);
+// Lines of a program's output that contain `what`.
+std::size_t count_lines_with(const std::string& output, const std::string& what);
 CommandResult shmtop(const Namespace& name_space, const Arguments& more = {});
 
 // A user who is not root, for tests that only root can make; and why they may have to be skipped.

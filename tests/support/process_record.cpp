@@ -9,6 +9,15 @@ namespace trackshm::test {
 
 using nlohmann::json;
 
+json snapshot_when(const Namespace& name_space, const std::function<bool(const json&)>& condition) {
+    constexpr Milliseconds deadline{120000};
+    json snapshot;
+    const bool came = eventually([&] { return condition(snapshot = shmtop_json(name_space)); }, deadline);
+    INFO(snapshot.dump());
+    CHECK(came);
+    return snapshot;
+}
+
 json wait_for_exit_record(const Namespace& name_space, pid_t pid) {
     json row;
     eventually([&] { return (row = exited_row(shmtop_json(name_space), pid)).is_object(); });

@@ -7,8 +7,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <sstream>
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
@@ -67,21 +65,6 @@ void check_nothing_leaked(const Namespace& name_space, Aggregator& aggregator, c
     CHECK(after.descriptors <= before.descriptors);
     CHECK(after.mappings <= before.mappings);
     CHECK(after.address_space_kib <= before.address_space_kib + 8 * 1024);
-}
-
-std::size_t count_lines_with(const std::string& text, const std::string& what) {
-    std::istringstream lines(text);
-    std::size_t count = 0;
-    for (std::string line; std::getline(lines, line);) count += line.find(what) != std::string::npos ? 1 : 0;
-    return count;
-}
-
-json snapshot_when(const Namespace& name_space, const std::function<bool(const json&)>& condition) {
-    json snapshot;
-    const bool came = eventually([&] { return condition(snapshot = shmtop_json(name_space)); }, patience);
-    INFO(snapshot.at("events").dump() << snapshot.at("aggregator").dump());
-    CHECK(came);
-    return snapshot;
 }
 
 }  // namespace

@@ -7,9 +7,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
-#include <functional>
 #include <memory>
-#include <sstream>
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
@@ -55,21 +53,6 @@ void check_aggregator_refuses(const Namespace& name_space, const std::string& re
     CHECK(result.error_output.find(reason) != std::string::npos);
     CHECK(result.error_output.find(remedy) != std::string::npos);
     CHECK(name_space.segments().empty());
-}
-
-std::size_t count_lines_with(const std::string& text, const std::string& what) {
-    std::istringstream lines(text);
-    std::size_t count = 0;
-    for (std::string line; std::getline(lines, line);) count += line.find(what) != std::string::npos ? 1 : 0;
-    return count;
-}
-
-json snapshot_when(const Namespace& name_space, const std::function<bool(const json&)>& condition) {
-    json snapshot;
-    const bool came = eventually([&] { return condition(snapshot = shmtop_json(name_space)); });
-    INFO(snapshot.dump());
-    CHECK(came);
-    return snapshot;
 }
 
 std::string dump_of_segments(const Namespace& name_space) {
