@@ -31,8 +31,8 @@ constexpr std::uint64_t area_bytes(std::uint64_t homes) noexcept {
 }  // namespace
 
 SegmentStatus Table::create(shm::Segment& segment, const std::string& temporary_name,
-                            std::uint64_t initial_homes) noexcept {
-    const std::uint64_t bytes = first_area_offset + area_bytes(initial_homes);
+                            std::uint64_t homes) noexcept {
+    const std::uint64_t bytes = first_area_offset + area_bytes(homes);
     const SegmentStatus status = segment.create(temporary_name, bytes, bytes);
     if (status != SegmentStatus::ok) return status;
     auto* header = segment.at<TableHeader>(0);
@@ -43,7 +43,7 @@ SegmentStatus Table::create(shm::Segment& segment, const std::string& temporary_
     header->boot_id = shm::boot_id();
     header->hash_seed = shm::random_nonce();
     header->next_sequence = 1;
-    header->areas[0] = {first_area_offset, initial_homes, slack_for(initial_homes)};
+    header->areas[0] = {first_area_offset, homes, slack_for(homes)};
     return SegmentStatus::ok;
 }
 

@@ -27,7 +27,7 @@ public:
 
     // Creates a complete table segment for a process; its areas still have to be mapped with attach().
     static shm::SegmentStatus create(shm::Segment& segment, const std::string& temporary_name,
-                                     std::uint64_t initial_homes = Table::initial_homes) noexcept;
+                                     std::uint64_t homes = initial_homes) noexcept;
 
     // `segment` is open and stays so.
     Table(shm::Segment& segment, UndoLog& log) noexcept
