@@ -58,13 +58,14 @@ bool nothing_of_processes_is_left(const Namespace& name_space) {
     return name_space.segments("p").empty() && name_space.segments("l").empty() && name_space.segments("tmp").empty();
 }
 
-// Its heap may have grown, with its vectors; what comes with each process may not have.
+// Its heap has grown with the first crowd; how much of it is given back each time is chance, some ten megabytes with a
+// thousand processes. What comes with each process may not stay.
 void check_nothing_leaked(const Namespace& name_space, Aggregator& aggregator, const Footprint& before) {
     CHECK(eventually([&] { return nothing_of_processes_is_left(name_space); }, patience));
     const Footprint after = Footprint::of(aggregator.child().pid());
     CHECK(after.descriptors <= before.descriptors);
     CHECK(after.mappings <= before.mappings);
-    CHECK(after.address_space_kib <= before.address_space_kib + 8 * 1024);
+    CHECK(after.address_space_kib <= before.address_space_kib + 20 * 1024);
 }
 
 }  // namespace
@@ -132,15 +133,16 @@ TEST_CASE("short-lived processes in a row are counted one and all, however each 
     const std::uint64_t count = by_form(300, 10000);
     const Namespace name_space;
     Aggregator aggregator(name_space);
-    Child first = crowd(name_space, {"row", "30"});
+    const std::uint64_t before_count = count / 10;
+    Child first = crowd(name_space, {"row", std::to_string(before_count)});
     expect_ok(first);
-    snapshot_when(name_space, [&](const json& now) { return now.at("events").at("reported") == 3 * 30; });
+    snapshot_when(name_space, [&](const json& now) { return now.at("events").at("reported") == 3 * before_count; });
     CHECK(eventually([&] { return nothing_of_processes_is_left(name_space); }));
     const Footprint before = Footprint::of(aggregator.child().pid());
 
     Child second = crowd(name_space, {"row", std::to_string(count)});
     REQUIRE(second.read_line(Milliseconds(600000)) == "ok 0");
-    const std::uint64_t all = 30 + count;
+    const std::uint64_t all = before_count + count;
     const json snapshot = snapshot_when(name_space, [&](const json& now) {
         return now.at("events").at("applied") == 3 * all && now.at("processes").empty();
     });
