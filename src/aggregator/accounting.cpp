@@ -34,7 +34,8 @@ inline bool Accounting::apply(TrackedProcess& process, const Event& event, std::
         case EventKind::free_exact:
         case EventKind::free_all: free(process, event); break;
         case EventKind::device_closed: close_device(process, event.device); break;
-        case EventKind::usage: set_gauge(process, event); break;
+        case EventKind::usage:
+        case EventKind::lowered_usage: set_gauge(process, event); break;
         case EventKind::allocation_failure:
         case EventKind::describe_device:
         case EventKind::describe_memory: describe(process, event); break;
@@ -125,7 +126,9 @@ void Accounting::set_gauge(TrackedProcess& process, const Event& event) noexcept
     const std::uint32_t slot = ledger_.slot_for(event.device);
     if (slot == Ledger::none) return reject(process);
     Account& account = this->account(process, slot, event.type);
-    change_gauge(process.table_header(), account, event.size);
+    const bool only_lowers = event.kind == EventKind::lowered_usage;
+    const std::uint64_t bytes = only_lowers ? std::min(event.size, account.usage->gauge_bytes) : event.size;
+    change_gauge(process.table_header(), account, bytes);
     if (event.held) doubt_peaks(process.table_header(), account);
 }
 

@@ -59,6 +59,9 @@ void append_details(const Event& event) {
         case EventKind::describe_memory:
             fmt::format_to(out, "describe_memory device={} type={} capacity={}", event.device, type, event.size);
             break;
+        case EventKind::lowered_usage:
+            fmt::format_to(out, "coalesced usage device={} type={} bytes<={}", event.device, type, event.size);
+            break;
         case EventKind::folded_pairs:
             fmt::format_to(out, "coalesced device={} type={} pairs={} bytes={}", event.device, type, event.id, event.size);
             break;

@@ -5,13 +5,8 @@
 #include <limits>
 
 namespace trackshm::shm {
-namespace {
 
-constexpr std::uint32_t key_of(const Event& event) noexcept {
-    return std::uint32_t{event.device} << 8 | event.type;
-}
-
-bool hits(const Event& free, const Event& allocation) noexcept {
+bool Coalescer::hits(const Event& free, const Event& allocation) noexcept {
     switch (free.kind) {
         case EventKind::free_on_device: return free.device == allocation.device;
         case EventKind::free_exact: return key_of(free) == key_of(allocation);
@@ -20,22 +15,30 @@ bool hits(const Event& free, const Event& allocation) noexcept {
 }
 
 // Events of which the newest stands for all: one per gauge, memory, failing memory, and piece of a name.
-std::uint64_t latest_key(const Event& event) noexcept {
+std::uint64_t Coalescer::latest_key(const Event& event) noexcept {
     const std::uint32_t piece = event.kind == EventKind::describe_device ? event.count : 0;
     return static_cast<std::uint64_t>(event.kind) << 56 | std::uint64_t{piece} << 32 | key_of(event);
 }
 
-}  // namespace
-
 bool Coalescer::absorb(const Event& event) noexcept {
     if (events_ >= limit_) return false;
     try {
+        if (may_queue()) {
+            queue_.push(event);
+            ++events_;
+            return true;
+        }
         if (event.kind == EventKind::allocation || is_free(event.kind)) return absorb_for_id(event);
         if (event.kind == EventKind::device_closed) return absorb_close(event);
         return absorb_latest(event);
     } catch (...) {  // no memory
         return false;
     }
+}
+
+// What came later must not overtake what is in the epochs.
+bool Coalescer::may_queue() const noexcept {
+    return epochs_.empty() && !folded_.any() && queue_.size() < limit_ / verbatim_share;
 }
 
 Coalescer::Epoch& Coalescer::open_epoch() {
@@ -71,9 +74,9 @@ bool Coalescer::absorb_for_id(const Event& event) {
     }
     if (is_free(event.kind)) {
         append_free(list, event);
-        // Short of memory: what this free completes goes at once. So the lists stay short, nothing is ever searched for,
-        // and what waits is bounded by the live set and the events kept before.
-        if (events_ > limit_ / verbatim_share) fold(list);
+        // What this free completes goes at once. So the lists stay short, nothing is ever searched for, and what waits is
+        // bounded by the live set and the queue.
+        fold(list);
         if (list.length == 0) ids.erase(at);
     } else if (!replace_live_allocation(list, event)) {
         append(list, event);
@@ -118,7 +121,13 @@ bool Coalescer::replace_live_allocation(IdEvents& list, const Event& event) {
 }
 
 bool Coalescer::absorb_latest(const Event& event) {
-    const auto [at, inserted] = open_epoch().latest.try_emplace(latest_key(event), event);
+    Epoch& epoch = open_epoch();
+    if (event.kind == EventKind::usage) {
+        const auto [lowest, is_first] = epoch.lowest.try_emplace(key_of(event), event.size);
+        lowest->second = std::min(lowest->second, event.size);
+        events_ += is_first;
+    }
+    const auto [at, inserted] = epoch.latest.try_emplace(latest_key(event), event);
     if (inserted) {
         ++events_;
         return true;
@@ -136,7 +145,7 @@ bool Coalescer::absorb_latest(const Event& event) {
 
 bool Coalescer::absorb_close(const Event& event) {
     Epoch& epoch = open_epoch();
-    if (events_ > limit_ / verbatim_share) fold_on_close(epoch, event.device);
+    fold_on_close(epoch, event.device);
     const bool nothing_since = epoch.ids.empty() && epoch.latest.empty();
     if (nothing_since && epochs_.size() > 1) {
         const auto previous = std::prev(epochs_.end(), 2);
@@ -211,31 +220,31 @@ void Coalescer::count_pair(const Event& allocation) {
 
 Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
     LocalEffect effect;
-    queue_.clear();
+    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>>& live = unmatched_;
+    live.clear();
     matched_.assign(list.length, 0);
-    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>>& queue = queue_;
     std::uint64_t ambiguous_frees = 0;
     std::uint32_t position = 0;
     for (std::uint32_t i = list.first; i != none; i = ops_[i].next, ++position) {
         const Event& event = ops_[i].event;
         if (event.kind == EventKind::allocation) {
-            queue.push_back(i);
+            live.push_back(i);
         } else if (event.kind == EventKind::free_all) {
-            matched_[position] = queue.empty() ? 0 : 1;  // a second one finds nothing
-            queue.clear();
+            matched_[position] = live.empty() ? 0 : 1;  // a second one finds nothing
+            live.clear();
         } else if (event.kind == EventKind::folded_free_all) {
-            queue.clear();
+            live.clear();
         } else {
             for (std::uint32_t n = 0; n < event.count; ++n) {
-                const auto oldest = std::find_if(queue.begin(), queue.end(),
+                const auto oldest = std::find_if(live.begin(), live.end(),
                                                  [&](std::uint32_t op) { return hits(event, ops_[op].event); });
-                if (oldest == queue.end()) break;
-                if (event.kind == EventKind::free_by_id && queue.size() > 1) ++ambiguous_frees;
-                queue.erase(oldest);
+                if (oldest == live.end()) break;
+                if (event.kind == EventKind::free_by_id && live.size() > 1) ++ambiguous_frees;
+                live.erase(oldest);
                 ++matched_[position];
             }
         }
-        if (queue.empty()) {
+        if (live.empty()) {
             effect.balanced_length = position + 1;
             effect.ambiguous_frees = ambiguous_frees;
         }

@@ -2,17 +2,19 @@
 //
 // What a process still has to say while its ring is full, in memory bounded by its live set.
 //
-// Events are kept per buffer id, in order, and sent on word for word when there is room: exact whatever they are. Only
-// past `verbatim_share` of the limit are they *folded*, id by id: what came and went again leaves its counts behind.
-// A free that matches no allocation in here concerns a buffer whose allocation was sent before; it always stays.
+// Events first wait in a queue and are sent on in its order when there is room: as if they had never waited. Only when
+// the queue is full, at `verbatim_share` of the limit, are later ones *folded*, id by id: what came and went again leaves
+// its counts behind. A free that matches no allocation in here concerns a buffer whose allocation was sent before, or is
+// in the queue; it always stays.
 //
 // The coalescer cannot see the aggregator's table. Folding assumes that an id allocated in here was not live already. A
 // missed free earlier in the program, or an id live on several devices of which some were sent, breaks that: then the
 // counts of unknown, ambiguous and implicit frees may differ, and a stale entry stays until its id is used again.
 //
-// Events are collected in *epochs*. A flush seals the open epoch and sends it while a new one fills; closing a device
-// also ends an epoch, since it touches every id. Within an epoch the frees go first, then what was transient, then what
-// is still live: so the live bytes seen while an epoch is applied never exceed what was truly live.
+// Events to be folded are collected in *epochs*. A flush seals the open epoch and sends it while a new one fills; closing a device
+// also ends an epoch, since it touches every id. Within an epoch gauges first go down to the lowest they were in it, then
+// go the frees, then what was transient, then what is still live, and the newest value of each gauge at last: so the live
+// bytes seen while an epoch is applied never exceed what was truly live.
 //
 // Not thread-safe: the producer's mutex guards it. Never throws.
 #pragma once
@@ -25,6 +27,7 @@
 #include <vector>
 
 #include "shm/event.hpp"
+#include "shm/event_queue.hpp"
 #include "shm/private_memory.hpp"
 
 namespace trackshm::shm {
@@ -37,7 +40,8 @@ public:
     // Takes the event over. False, and nothing changed, if the limit is reached or memory has run out.
     bool absorb(const Event& event) noexcept;
 
-    // Sends events through `push` until it returns false. True if nothing is left to send.
+    // Sends events through `push` until it returns false; those that did not keep their place are marked as held. True if
+    // nothing is left to send.
     template <class Push>
     bool flush(Push&& push) noexcept;
 
@@ -50,7 +54,7 @@ public:
 private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
     static constexpr std::uint32_t max_events_per_id = 8192;
-    static constexpr std::uint64_t verbatim_share = 16;  // nothing is folded up to this part of the limit
+    static constexpr std::uint64_t verbatim_share = 16;  // the queue takes this part of the limit
 
     struct Op {
         Event event;
@@ -68,6 +72,7 @@ private:
     struct Epoch {
         Map<std::uint64_t, IdEvents> ids;
         Map<std::uint64_t, Event> latest;  // gauges, failures, descriptions: see latest_key
+        Map<std::uint32_t, std::uint64_t> lowest;  // bytes of each gauge, see key_of
         std::optional<Event> close;        // applied after everything above
     };
     // Counts of what was folded, per (device, type).
@@ -82,8 +87,19 @@ private:
 
         bool any() const noexcept { return !pairs.empty() || implicit_frees != 0 || ambiguous_frees != 0; }
     };
-    enum class Phase { seal, frees, transients, survivors, latest, close };
+    enum class Phase { seal, lowered, frees, transients, survivors, latest, close };
 
+    // A memory of a device as the key of a map, and back.
+    static constexpr std::uint32_t key_of(const Event& event) noexcept {
+        return std::uint32_t{event.device} << 8 | event.type;
+    }
+    static constexpr Event event_about(EventKind kind, std::uint32_t key) noexcept {
+        return {kind, static_cast<std::uint8_t>(key), static_cast<std::uint16_t>(key >> 8)};
+    }
+    static bool hits(const Event& free, const Event& allocation) noexcept;
+    static std::uint64_t latest_key(const Event& event) noexcept;
+
+    bool may_queue() const noexcept;
     bool absorb_for_id(const Event& event);
     bool absorb_latest(const Event& event);
     bool absorb_close(const Event& event);
@@ -108,7 +124,11 @@ private:
     LocalEffect local_effect(const IdEvents& list);
 
     template <class Push>
+    bool send_queue(Push& push);
+    template <class Push>
     bool send_epoch(Push& push);
+    template <class Push>
+    bool send_lowered(Epoch& epoch, Push& push);
     template <class Push>
     bool send_ids(Epoch& epoch, Push& push);
     template <class Push>
@@ -118,12 +138,13 @@ private:
     std::uint64_t limit_;
     std::uint64_t events_ = 0;
     std::uint64_t coalesced_ = 0;
+    EventQueue queue_;  // older than whatever is in the epochs
     std::vector<Op, MappedAllocator<Op>> ops_;
     std::uint32_t free_op_ = none;
     std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
     std::list<Epoch, MappedAllocator<Epoch>> spare_;   // at most one, empty: entering this state must not cost system calls
-    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> queue_;     // scratch of local_effect
-    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;   // scratch of local_effect
+    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> unmatched_;  // scratch of local_effect
+    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;    // scratch of local_effect
     Folded folded_;
 
     Phase phase_ = Phase::seal;
@@ -133,15 +154,30 @@ private:
 template <class Push>
 bool Coalescer::flush(Push&& push) noexcept {
     try {
+        if (!send_queue(push)) return false;
+        const auto push_held = [&push](Event event) {
+            event.held = true;
+            return push(event);
+        };
         while (!epochs_.empty()) {
-            if (!send_epoch(push)) return false;
+            if (!send_epoch(push_held)) return false;
             recycle_front();
             phase_ = Phase::seal;
         }
-        return send_folded(push);
+        return send_folded(push_held);
     } catch (...) {  // no memory to seal with: later
         return false;
     }
+}
+
+template <class Push>
+bool Coalescer::send_queue(Push& push) {
+    while (!queue_.empty()) {
+        if (!push(queue_.front())) return false;
+        queue_.pop();
+        --events_;
+    }
+    return true;
 }
 
 template <class Push>
@@ -149,6 +185,10 @@ bool Coalescer::send_epoch(Push& push) {
     Epoch& epoch = epochs_.front();
     if (phase_ == Phase::seal) {
         next_id_ = epoch.ids.begin();
+        phase_ = Phase::lowered;
+    }
+    if (phase_ == Phase::lowered) {
+        if (!send_lowered(epoch, push)) return false;
         phase_ = Phase::frees;
     }
     while (phase_ < Phase::latest) {
@@ -171,6 +211,19 @@ bool Coalescer::send_epoch(Push& push) {
 }
 
 template <class Push>
+bool Coalescer::send_lowered(Epoch& epoch, Push& push) {
+    while (!epoch.lowest.empty()) {
+        const auto at = epoch.lowest.begin();
+        Event event = event_about(EventKind::lowered_usage, at->first);
+        event.size = at->second;
+        if (!push(event)) return false;
+        epoch.lowest.erase(at);
+        --events_;
+    }
+    return true;
+}
+
+template <class Push>
 bool Coalescer::send_ids(Epoch& epoch, Push& push) {
     for (; next_id_ != epoch.ids.end(); ++next_id_) {
         IdEvents& list = next_id_->second;
@@ -186,10 +239,7 @@ template <class Push>
 bool Coalescer::send_folded(Push& push) {
     while (!folded_.pairs.empty()) {
         const auto at = folded_.pairs.begin();
-        Event event;
-        event.kind = EventKind::folded_pairs;
-        event.device = static_cast<std::uint16_t>(at->first >> 8);
-        event.type = static_cast<std::uint8_t>(at->first);
+        Event event = event_about(EventKind::folded_pairs, at->first);
         event.id = at->second.pairs;
         event.size = at->second.bytes;
         if (!push(event)) return false;

@@ -30,6 +30,7 @@ enum class EventKind : std::uint8_t {
     folded_pairs = 11,      // id = number of allocations that were also freed; size = their bytes
     folded_frees = 12,      // id = implicit frees, size = ambiguous frees among the folded ones
     folded_free_all = 13,   // every entry of the id, if there still is one; its report counts as coalesced
+    lowered_usage = 14,     // gauge; at most `size` bytes until its newest value follows
 };
 
 inline constexpr bool is_free(EventKind kind) noexcept {
@@ -37,7 +38,7 @@ inline constexpr bool is_free(EventKind kind) noexcept {
 }
 inline constexpr bool is_synthetic(EventKind kind) noexcept { return kind >= EventKind::folded_pairs; }
 inline constexpr bool is_known(EventKind kind) noexcept {
-    return kind >= EventKind::allocation && kind <= EventKind::folded_free_all;
+    return kind >= EventKind::allocation && kind <= EventKind::lowered_usage;
 }
 
 // Bytes of a device name in one describe_device event, and in all of them (the last byte is a NUL).
@@ -125,6 +126,7 @@ inline constexpr bool is_valid(const Event& event) noexcept {
     }
     if (event.count == 0) return false;
     const bool carries_size = event.kind == EventKind::allocation || event.kind == EventKind::usage ||
+                              event.kind == EventKind::lowered_usage ||
                               event.kind == EventKind::allocation_failure || event.kind == EventKind::describe_memory;
     return !carries_size || event.size <= max_size_bytes;
 }

@@ -53,11 +53,6 @@ public:
 
 bool is_one(const char* value) noexcept { return value != nullptr && std::strcmp(value, "1") == 0; }
 
-Event held(Event event) noexcept {
-    event.held = true;
-    return event;
-}
-
 // Gives pages storage and maps them. An error, never SIGBUS, where the file system is full.
 bool populate(std::byte* address, std::uint64_t bytes) noexcept {
     return madvise(address, bytes, populate_write) == 0;
@@ -354,7 +349,7 @@ bool Producer::flush(std::uint64_t max_slots) noexcept {
     const auto push = [&](const Event& event) {
         if (max_slots == 0) return false;
         --max_slots;
-        return push_shared(held(event), 0);
+        return push_shared(event, 0);
     };
     return send_held(gate, [&] { return send_coalesced(push); });
 }
@@ -432,7 +427,7 @@ void Producer::write_estate() noexcept {
         if (count == capacity) return false;
         h->extra_slots.fetch_add(1, std::memory_order_relaxed);
         const std::uint64_t ticket = tickets->fetch_add(1, std::memory_order_acq_rel);
-        store_slot(slots[count++], ticket, pack_what(held(event)), event.id, event.size);
+        store_slot(slots[count++], ticket, pack_what(event), event.id, event.size);
         return true;
     };
     send_held(gate, [&] {

@@ -4,6 +4,7 @@
 // events. It reaches into the library for that, as no program can. Reads commands, answers each with "ok".
 //
 //   alloc D SIZE T ID      folded_pairs D T PAIRS BYTES      folded_frees IMPLICIT AMBIGUOUS      folded_free_all ID
+//   usage D T BYTES        lowered_usage D T BYTES
 #include <trackshm/trackshm.h>
 
 #include <cstddef>
@@ -40,6 +41,11 @@ bool execute(const std::string& verb, std::istream& arguments) {
         trackshm_report_allocation(device, n[1], static_cast<std::uint8_t>(n[2]), n[3]);
         return true;
     }
+    if (verb == "usage") {
+        trackshm_report_usage(device, type, n[2]);
+        return true;
+    }
+    if (verb == "lowered_usage") return push({EventKind::lowered_usage, type, device, 1, 0, n[2]});
     if (verb == "folded_pairs") return push({EventKind::folded_pairs, type, device, 1, n[2], n[3]});
     if (verb == "folded_frees") return push({EventKind::folded_frees, 0, 0, 1, n[0], n[1]});
     if (verb == "folded_free_all") return push({EventKind::folded_free_all, 0, 0, 1, n[0], 0});

@@ -54,6 +54,10 @@ void Model::carry_out(Process& process, const std::string& verb, const std::vect
         }
         return;
     }
+    if (verb == "lowered_usage") {
+        const Place gauge = place(0, 1);
+        return set_gauge(process, gauge, std::min(process.usage[gauge].gauge, n.at(2)));
+    }
     if (verb == "fill") {  // by one thread
         for (Number i = 0; i < n[1]; ++i) allocate(process, place(2, 3), n[5], n[4] + i);
         process.reported += n[1];

@@ -42,6 +42,8 @@ struct Effects {
     std::uint64_t implicit_frees = 0;
     std::uint64_t failures = 0;
     std::uint64_t reports = 0;
+    std::uint64_t live_bytes = 0;  // gauges included
+    std::uint64_t peak_bytes = 0;
 
     void apply(const Event& event) {
         reports += event.reports();
@@ -56,7 +58,8 @@ struct Effects {
                 break;
             case EventKind::folded_free_all: free_remaining(event.id); break;
             case EventKind::device_closed: close(event.device); break;
-            case EventKind::usage: gauges[memory] = event.size; break;
+            case EventKind::usage: set_gauge(memory, event.size); break;
+            case EventKind::lowered_usage: set_gauge(memory, std::min(event.size, gauges[memory])); break;
             case EventKind::allocation_failure: failures += event.count; break;
             case EventKind::folded_pairs: fold(event, counts[memory]); break;
             case EventKind::folded_frees:
@@ -65,6 +68,7 @@ struct Effects {
                 break;
             default: break;
         }
+        peak_bytes = std::max(peak_bytes, live_bytes);
     }
 
     // Apart from `reports`, which coalescing is there to reduce.
@@ -77,6 +81,7 @@ struct Effects {
         CHECK(ambiguous_frees == other.ambiguous_frees);
         CHECK(implicit_frees == other.implicit_frees);
         CHECK(failures == other.failures);
+        CHECK(live_bytes == other.live_bytes);
     }
 
     void forget_empty() {
@@ -96,6 +101,12 @@ private:
         entries.push_back({memory, event.size});
         ++counts[memory].allocations;
         counts[memory].allocated_bytes += event.size;
+        live_bytes += event.size;
+    }
+
+    void set_gauge(Memory memory, std::uint64_t bytes) {
+        live_bytes += bytes - gauges[memory];
+        gauges[memory] = bytes;
     }
 
     void free(const Event& event, Memory memory) {
@@ -122,6 +133,7 @@ private:
     std::vector<Entry>::iterator release(std::vector<Entry>& entries, std::vector<Entry>::iterator entry) {
         ++counts[entry->memory].deallocations;
         counts[entry->memory].deallocated_bytes += entry->size;
+        live_bytes -= entry->size;
         return entries.erase(entry);
     }
 
@@ -131,7 +143,9 @@ private:
                 entry = entry->memory.first == device ? release(entries, entry) : entry + 1;
             }
         }
-        std::erase_if(gauges, [device](const auto& item) { return item.first.first == device; });
+        for (auto& [memory, bytes] : gauges) {
+            if (memory.first == device) set_gauge(memory, 0);
+        }
     }
 
     static void fold(const Event& event, Counts& counts) {
@@ -170,6 +184,7 @@ struct Experiment {
         direct.forget_empty();
         coalesced.check_equals(direct);
         CHECK(coalesced.reports + coalescer.coalesced() == direct.reports);
+        CHECK(coalesced.peak_bytes <= direct.peak_bytes);
     }
 };
 
@@ -213,6 +228,43 @@ TEST_CASE("a free on all devices reaches those whose allocation was sent before,
         experiment->report(event_of(EventKind::free_all, 0, 0, id));
     }
     experiment->finish();
+}
+
+TEST_CASE("what waits in the queue is sent in its order and as it was") {
+    Coalescer coalescer;
+    std::vector<Event> sent;
+    const auto flush = [&](std::size_t slots) {
+        const std::size_t full = sent.size() + slots;
+        coalescer.flush([&](const Event& event) { return sent.size() < full && (sent.push_back(event), true); });
+    };
+    for (std::uint64_t id = 0; id < 10000; ++id) {
+        REQUIRE(coalescer.absorb(event_of(EventKind::allocation, 0, 0, id, 64)));
+        REQUIRE(coalescer.absorb(event_of(EventKind::free_by_id, 0, 0, id)));
+        if (id % 1000 == 0) flush(300);
+    }
+    flush(20000);
+    CHECK(coalescer.empty());
+    CHECK(coalescer.coalesced() == 0);
+    std::uint64_t in_order = 0;
+    for (std::uint64_t i = 0; i < sent.size(); ++i) {
+        const EventKind kind = i % 2 == 0 ? EventKind::allocation : EventKind::free_by_id;
+        in_order += sent[i].kind == kind && sent[i].id == i / 2 && !sent[i].held;
+    }
+    CHECK(in_order == 20000);
+}
+
+TEST_CASE("a buffer that grew while a gauge fell does not meet it at its old height") {
+    const auto experiment = std::make_unique<Experiment>(16);  // all but the first event is folded
+    experiment->report(event_of(EventKind::usage, 0, 5, 0, 100));
+    for (std::uint64_t step = 1; step <= 9; ++step) {
+        experiment->report(event_of(EventKind::usage, 0, 5, 0, 100 - 10 * step));
+        experiment->report(event_of(EventKind::free_by_id, 0, 0, 1));
+        experiment->report(event_of(EventKind::allocation, 0, 0, 1, 10 * step));
+    }
+    experiment->finish();
+    CHECK(experiment->coalesced.live_bytes == 100);
+    CHECK(experiment->coalesced.peak_bytes == 100);
+    CHECK(experiment->coalescer.coalesced() > 20);
 }
 
 TEST_CASE("past its limit the coalescer refuses and changes nothing") {
@@ -281,6 +333,7 @@ TEST_CASE("any order of reports of a few ids is coalesced exactly, however it is
             }
         }
         experiment->finish();
+        CHECK(experiment->coalesced.peak_bytes == experiment->direct.peak_bytes);
     }
 }
 

@@ -40,7 +40,36 @@ TEST_CASE("counters are exact after the aggregator stood still for 200,000 event
     CHECK(snapshot.at("events").at("unknown_frees") == 1);
     CHECK(snapshot.at("events").at("ambiguous_frees") == 0);
     CHECK(process_row(snapshot, program.pid()).at("exact") == true);
-    CHECK(process_row(snapshot, program.pid()).at("peak_exact") == false);
+    CHECK(process_row(snapshot, program.pid()).at("peak_exact") == true);  // they waited in their order
+    CHECK(imbalance(snapshot) == "");
+}
+
+TEST_CASE("counters are exact and peaks lower bounds after so many events that they had to be folded") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 0 7 0 1");
+    program.sync();
+
+    aggregator.child().stop();
+    program("storm 1 200000 0 0 1000 32");  // 400,000 events, with never more than one buffer of them live
+    program("usage 0 0 5");
+    program("alloc 0 1000000 0 2");
+    program("free 2");
+    aggregator.child().resume();
+    program.sync();
+
+    const json snapshot = shmtop_json(name_space);
+    const json device = device_row(snapshot, 0);
+    CHECK(device.at("live_bytes") == 7 + 5);
+    CHECK(device.at("allocations_total") == 200002);
+    CHECK(device.at("deallocations_total") == 200001);
+    CHECK(snapshot.at("events").at("reported") == 400004);
+    CHECK(snapshot.at("events").at("coalesced") > 100000);
+    CHECK(snapshot.at("events").at("dropped") == 0);
+    CHECK(device.at("peak_exact") == false);
+    CHECK(device.at("peak_bytes") >= 7 + 32);
+    CHECK(device.at("peak_bytes") <= 1000012);
     CHECK(imbalance(snapshot) == "");
 }
 
