@@ -44,6 +44,7 @@ inline bool Accounting::apply(TrackedProcess& process, const Event& event, std::
             process.table_header().implicit_frees += event.id;
             process.table_header().ambiguous_frees += event.size;
             break;
+        case EventKind::coalesced_reports: process.table_header().coalesced += event.id; break;
         case EventKind::folded_free_all: free_once(process, event); break;
     }
     return true;
@@ -265,7 +266,7 @@ void Accounting::reconcile(const std::vector<UsageCell>& held) noexcept {
 
 void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters, std::uint64_t end_unix_ns) noexcept {
     TableHeader& header = process.table_header();
-    const std::uint64_t accounted = header.applied + counters.coalesced + counters.dropped;
+    const std::uint64_t accounted = header.applied + header.coalesced + counters.dropped;
     // What never reached a lane died with the process.
     const std::uint64_t lost = counters.reported > accounted ? counters.reported - accounted : 0;
     if (lost != 0 || counters.dropped != 0) header.flags &= ~std::uint32_t{shm::process_exact};
@@ -293,7 +294,7 @@ void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters,
     shm::EventCounters& ended = ledger_.change_header().ended;
     ended.reported += accounted + lost;
     ended.applied += header.applied;
-    ended.coalesced += counters.coalesced;
+    ended.coalesced += header.coalesced;
     ended.dropped += counters.dropped + lost;
     ended.unknown_frees += header.unknown_frees;
     ended.ambiguous_frees += header.ambiguous_frees;

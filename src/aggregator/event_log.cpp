@@ -66,6 +66,7 @@ void append_details(const Event& event) {
             fmt::format_to(out, "coalesced device={} type={} pairs={} bytes={}", event.device, type, event.id, event.size);
             break;
         case EventKind::folded_free_all: fmt::format_to(out, "coalesced deallocation_all id={:#x}", event.id); break;
+        case EventKind::coalesced_reports: fmt::format_to(out, "coalesced reports={}", event.id); break;
         case EventKind::folded_frees:
             fmt::format_to(out, "coalesced implicit_frees={} ambiguous_frees={}", event.id, event.size);
             break;

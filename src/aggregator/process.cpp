@@ -23,9 +23,6 @@ using namespace trackshm::shm;
 
 namespace {
 
-// More than a process can report in nine months at full speed, and few enough that sums over all processes cannot wrap.
-constexpr std::uint64_t most_events = std::uint64_t{1} << 53;
-
 template <class Identity>
 void copy_identity(Identity& identity, const Segment& segment) noexcept {
     load_words(identity.data(), segment.at<const Word>(0), sizeof identity);
@@ -252,12 +249,12 @@ ReportedCounters TrackedProcess::counters() noexcept {
         const ProcessHeader& h = header();
         const std::uint64_t tickets = h.tickets.load(std::memory_order_acquire);
         const std::uint64_t absorbed = h.absorbed.load(std::memory_order_relaxed);
-        now.coalesced = h.coalesced.load(std::memory_order_relaxed);
         now.dropped = h.dropped.load(std::memory_order_relaxed);
         now.rejected = h.rejected.load(std::memory_order_relaxed);
         now.exited = h.exit_state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(ExitState::exited);
         const std::uint64_t extra = h.extra_slots.load(std::memory_order_relaxed);
-        lied_ = lied_ || std::max({tickets, absorbed, extra, now.coalesced, now.dropped, now.rejected}) > most_events;
+        lied_ = lied_ || std::max({tickets, absorbed, extra, now.dropped, now.rejected,
+                                    table_header().coalesced}) > most_events;
         // It counts on while we read: for a moment there may be fewer reports than slots that are none.
         const std::uint64_t all = tickets + absorbed + now.dropped;
         now.reported = all > extra ? all - extra : 0;

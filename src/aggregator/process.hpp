@@ -23,7 +23,6 @@ namespace trackshm::aggregator {
 // What a process says of itself in its header; copied, since it may change its mind.
 struct ReportedCounters {
     std::uint64_t reported = 0;
-    std::uint64_t coalesced = 0;
     std::uint64_t dropped = 0;
     std::uint64_t rejected = 0;
     bool exited = false;

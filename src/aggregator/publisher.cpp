@@ -204,7 +204,7 @@ void Publisher::collect_devices(const Ledger& ledger) {
 void Publisher::collect_process(TrackedProcess& process) {
     const TableHeader& table = process.table_header();
     const ReportedCounters counters = process.counters();
-    const std::uint64_t accounted = table.applied + counters.coalesced + counters.dropped;
+    const std::uint64_t accounted = table.applied + table.coalesced + counters.dropped;
 
     ProcessRow row{};
     row.pid = table.pid;
@@ -223,7 +223,7 @@ void Publisher::collect_process(TrackedProcess& process) {
     row.events.pending = counters.reported > accounted ? counters.reported - accounted : 0;
     row.events.reported = accounted + row.events.pending;
     row.events.applied = table.applied;
-    row.events.coalesced = counters.coalesced;
+    row.events.coalesced = table.coalesced;
     row.events.dropped = counters.dropped;
     row.events.unknown_frees = table.unknown_frees;
     row.events.ambiguous_frees = table.ambiguous_frees;

@@ -86,7 +86,8 @@ struct TableHeader {
     std::uint64_t estate_position;
 
     // Totals of this process.
-    std::uint64_t applied;
+    std::uint64_t applied;    // reports
+    std::uint64_t coalesced;  // reports that no event came of; known once what they amount to is applied
     std::uint64_t slots_applied;
     std::uint64_t unknown_frees;
     std::uint64_t ambiguous_frees;

@@ -38,7 +38,7 @@ bool Coalescer::absorb(const Event& event) noexcept {
 
 // What came later must not overtake what is in the epochs.
 bool Coalescer::may_queue() const noexcept {
-    return epochs_.empty() && !folded_.any() && queue_.size() < limit_ / verbatim_share;
+    return queue_.size() == events_ && !folded_.any() && untold_ == 0 && queue_.size() < limit_ / verbatim_share;
 }
 
 Coalescer::Epoch& Coalescer::open_epoch() {
@@ -109,7 +109,7 @@ bool Coalescer::replace_live_allocation(IdEvents& list, const Event& event) {
 
     count_pair(ops_[found].event);
     folded_.implicit_frees += 1;
-    coalesced_ += 1;
+    untold_ += 1;
     ops_[found].event = event;
     if (found != list.last) {  // it is now the youngest: move it to the end
         (previous == none ? list.first : ops_[previous].next) = ops_[found].next;
@@ -137,7 +137,7 @@ bool Coalescer::absorb_latest(const Event& event) {
         known.size = event.size;
         known.count += event.count;
     } else {
-        coalesced_ += known.reports();
+        untold_ += known.reports();
         known = event;
     }
     return true;
@@ -150,7 +150,7 @@ bool Coalescer::absorb_close(const Event& event) {
     if (nothing_since && epochs_.size() > 1) {
         const auto previous = std::prev(epochs_.end(), 2);
         if (previous->close && previous->close->device == event.device) {  // closing it twice is closing it once
-            coalesced_ += event.reports();
+            untold_ += event.reports();
             return true;
         }
     }
@@ -174,7 +174,7 @@ void Coalescer::fold_on_close(Epoch& epoch, std::uint16_t device) {
         }
         while (list.length > 0) {
             count_pair(ops_[list.first].event);
-            coalesced_ += 1;
+            untold_ += 1;
             pop_front(list);
         }
         epoch.ids.erase(at++);
@@ -271,11 +271,11 @@ void Coalescer::fold(IdEvents& list) {
         }
         if (event.kind == EventKind::allocation) {
             count_pair(event);
-            coalesced_ += 1;
+            untold_ += 1;
             continue;
         }
         const bool frees_all = event.kind == EventKind::free_all || event.kind == EventKind::folded_free_all;
-        coalesced_ += matched_[position];
+        untold_ += matched_[position];
         event.count -= matched_[position];
         if (matched_[position] > 0 && frees_all && !table_cleared) {
             Event quiet = event;

@@ -45,11 +45,8 @@ public:
     template <class Push>
     bool flush(Push&& push) noexcept;
 
-    bool empty() const noexcept { return events_ == 0 && !folded_.any(); }
+    bool empty() const noexcept { return events_ == 0 && !folded_.any() && untold_ == 0; }
     std::uint64_t events() const noexcept { return events_; }
-
-    // Reports that were taken over and need not be sent: cancelled out, or overtaken by a newer gauge.
-    std::uint64_t coalesced() const noexcept { return coalesced_; }
 
 private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
@@ -137,7 +134,7 @@ private:
 
     std::uint64_t limit_;
     std::uint64_t events_ = 0;
-    std::uint64_t coalesced_ = 0;
+    std::uint64_t untold_ = 0;  // reports that cancelled out or were overtaken; told last, when their counts are sent
     EventQueue queue_;  // older than whatever is in the epochs
     std::vector<Op, MappedAllocator<Op>> ops_;
     std::uint32_t free_op_ = none;
@@ -252,6 +249,13 @@ bool Coalescer::send_folded(Push& push) {
         event.size = folded_.ambiguous_frees;
         if (!push(event)) return false;
         folded_.implicit_frees = folded_.ambiguous_frees = 0;
+    }
+    if (untold_ != 0) {
+        Event event;
+        event.kind = EventKind::coalesced_reports;
+        event.id = untold_;
+        if (!push(event)) return false;
+        untold_ = 0;
     }
     return true;
 }

@@ -12,6 +12,10 @@ namespace trackshm::shm {
 
 inline constexpr std::uint32_t max_device_id = 65535;
 inline constexpr std::uint32_t type_count = 16;
+
+// More than a process can report in nine months at full speed, and few enough that sums over all processes cannot wrap.
+inline constexpr std::uint64_t most_events = std::uint64_t{1} << 53;
+
 inline constexpr std::uint64_t max_size_bytes = (std::uint64_t{1} << 48) - 1;
 
 // What a slot says. Zero is none of them, so that a slot nobody wrote cannot pass for an event.
@@ -31,6 +35,7 @@ enum class EventKind : std::uint8_t {
     folded_frees = 12,      // id = implicit frees, size = ambiguous frees among the folded ones
     folded_free_all = 13,   // every entry of the id, if there still is one; its report counts as coalesced
     lowered_usage = 14,     // gauge; at most `size` bytes until its newest value follows
+    coalesced_reports = 15, // id = number of reports that need no event: they cancelled out or were overtaken
 };
 
 inline constexpr bool is_free(EventKind kind) noexcept {
@@ -38,7 +43,7 @@ inline constexpr bool is_free(EventKind kind) noexcept {
 }
 inline constexpr bool is_synthetic(EventKind kind) noexcept { return kind >= EventKind::folded_pairs; }
 inline constexpr bool is_known(EventKind kind) noexcept {
-    return kind >= EventKind::allocation && kind <= EventKind::lowered_usage;
+    return kind >= EventKind::allocation && kind <= EventKind::coalesced_reports;
 }
 
 // Bytes of a device name in one describe_device event, and in all of them (the last byte is a NUL).
@@ -125,6 +130,7 @@ inline constexpr bool is_valid(const Event& event) noexcept {
         return event.count % name_chunk_bytes == 0 && event.count < name_bytes;
     }
     if (event.count == 0) return false;
+    if (event.kind == EventKind::coalesced_reports) return event.id <= most_events;
     const bool carries_size = event.kind == EventKind::allocation || event.kind == EventKind::usage ||
                               event.kind == EventKind::lowered_usage ||
                               event.kind == EventKind::allocation_failure || event.kind == EventKind::describe_memory;

@@ -77,7 +77,6 @@ struct ProcessHeader {
     std::atomic<std::uint64_t> rejected;                        // reports out of range
     std::atomic<std::uint64_t> dropped;                         // reports refused: by TRACKSHM_OVERFLOW=drop or past a limit
     std::atomic<std::uint64_t> absorbed;                        // reports that entered the coalescer
-    std::atomic<std::uint64_t> coalesced;                       // of these, cancelled out there
     std::atomic<std::uint64_t> extra_slots;                     // slots that are no direct report: written by a flush,
                                                                 // marks, further chunks of a name
     std::atomic<std::uint64_t> estate_offset;

@@ -333,15 +333,10 @@ void Producer::absorb(const Event& event) noexcept {
                                    std::memory_order_relaxed);
     } else {
         header()->absorbed.fetch_add(event.reports(), std::memory_order_relaxed);
-        publish_coalescer();
     }
     shared_lane_.refresh();
     const bool flushed = shared_lane_.room() >= shared_lane_.capacity / 2 && flush(slots_per_report);
     if (!flushed) flusher_.ensure_running([](void* producer) { return flusher_main(producer); }, this);
-}
-
-void Producer::publish_coalescer() noexcept {
-    header()->coalesced.store(coalescer_.coalesced(), std::memory_order_relaxed);
 }
 
 // Sends what was coalesced into lane 0, with fresh tickets. When all of it is out the process is active again.
@@ -413,8 +408,8 @@ void Producer::finish() noexcept {
 void Producer::write_estate() noexcept {
     ProcessHeader* h = header();
     if (h->estate_offset.load(std::memory_order_relaxed) != 0 || !owns_descriptor()) return;
-    // Folded counts need a slot per memory and one more.
-    const std::uint64_t capacity = coalescer_.events() + 256 * type_count + 1;
+    // Folded counts need a slot per memory and two more.
+    const std::uint64_t capacity = coalescer_.events() + 256 * type_count + 2;
     const std::uint64_t bytes = round_to_page(capacity * sizeof(Slot));
     const std::uint64_t offset = segment_.bytes();
     if (ftruncate(segment_.fd(), static_cast<off_t>(offset + bytes)) != 0) return;

@@ -99,7 +99,6 @@ private:
     bool flush(std::uint64_t max_slots) noexcept;
     template <class Push>
     bool send_coalesced(Push&& push) noexcept;
-    void publish_coalescer() noexcept;
     static void* flusher_main(void* producer) noexcept;
     bool flush_or_rest(std::uint64_t& rest_ns) noexcept;
     void write_estate() noexcept;

@@ -76,7 +76,7 @@ Commands late_events() {
 
 const Commands folding_events = {
     "alloc 7 10 0 1", "alloc 7 10 0 2", "folded_pairs 7 0 5 500", "folded_frees 2 1", "folded_free_all 1",
-    "usage 7 5 90",   "lowered_usage 7 5 40", "alloc 7 30 0 3", "lowered_usage 7 5 60", "usage 7 5 80",
+    "usage 7 5 90",   "lowered_usage 7 5 40", "alloc 7 30 0 3", "lowered_usage 7 5 60", "usage 7 5 80", "coalesced_reports 17",
 };
 
 Scenario without_a_past() {

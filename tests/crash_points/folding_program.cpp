@@ -4,7 +4,7 @@
 // events. It reaches into the library for that, as no program can. Reads commands, answers each with "ok".
 //
 //   alloc D SIZE T ID      folded_pairs D T PAIRS BYTES      folded_frees IMPLICIT AMBIGUOUS      folded_free_all ID
-//   usage D T BYTES        lowered_usage D T BYTES
+//   usage D T BYTES        lowered_usage D T BYTES         coalesced_reports COUNT
 #include <trackshm/trackshm.h>
 
 #include <cstddef>
@@ -46,6 +46,10 @@ bool execute(const std::string& verb, std::istream& arguments) {
         return true;
     }
     if (verb == "lowered_usage") return push({EventKind::lowered_usage, type, device, 1, 0, n[2]});
+    if (verb == "coalesced_reports") {
+        own_header().absorbed.fetch_add(n[0]);
+        return push({EventKind::coalesced_reports, 0, 0, 1, n[0], 0});
+    }
     if (verb == "folded_pairs") return push({EventKind::folded_pairs, type, device, 1, n[2], n[3]});
     if (verb == "folded_frees") return push({EventKind::folded_frees, 0, 0, 1, n[0], n[1]});
     if (verb == "folded_free_all") return push({EventKind::folded_free_all, 0, 0, 1, n[0], 0});

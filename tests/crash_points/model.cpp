@@ -54,6 +54,11 @@ void Model::carry_out(Process& process, const std::string& verb, const std::vect
         }
         return;
     }
+    if (verb == "coalesced_reports") {
+        process.coalesced += n.at(0);
+        process.reported += n[0];
+        return;
+    }
     if (verb == "lowered_usage") {
         const Place gauge = place(0, 1);
         return set_gauge(process, gauge, std::min(process.usage[gauge].gauge, n.at(2)));
@@ -166,13 +171,14 @@ void Model::end(const std::string& name, bool clean) {
     ended_reported_ += process.reported;
     ended_unknown_ += process.unknown;
     ended_ambiguous_ += process.ambiguous;
+    ended_coalesced_ += process.coalesced;
     ended_implicit_ += process.implicit;
     processes_.erase(name);
 }
 
 json Model::figures() const {
     json result;
-    Number reported = ended_reported_, unknown = ended_unknown_, ambiguous = ended_ambiguous_,
+    Number reported = ended_reported_, coalesced = ended_coalesced_, unknown = ended_unknown_, ambiguous = ended_ambiguous_,
            implicit = ended_implicit_;
     json processes = json::array();
     for (const auto& [name, process] : processes_) {
@@ -191,9 +197,9 @@ json Model::figures() const {
                              {"live_buffers", process.live_buffers},
                              {"peak_bytes", process.level.peak},
                              {"reported", process.reported},
-                             {"applied", process.reported},
+                             {"applied", process.reported - process.coalesced},
                              {"pending", 0},
-                             {"coalesced", 0},
+                             {"coalesced", process.coalesced},
                              {"dropped", 0},
                              {"rejected", 0},
                              {"unknown_frees", process.unknown},
@@ -201,6 +207,7 @@ json Model::figures() const {
                              {"implicit_frees", process.implicit},
                              {"devices", usage}});
         reported += process.reported;
+        coalesced += process.coalesced;
         unknown += process.unknown;
         ambiguous += process.ambiguous;
         implicit += process.implicit;
@@ -231,9 +238,9 @@ json Model::figures() const {
     return {{"aggregator", {{"exact", true}}},
             {"events",
              {{"reported", reported},
-              {"applied", reported},
+              {"applied", reported - coalesced},
               {"pending", 0},
-              {"coalesced", 0},
+              {"coalesced", coalesced},
               {"dropped", 0},
               {"unknown_frees", unknown},
               {"ambiguous_frees", ambiguous},

@@ -53,7 +53,7 @@ private:
         std::map<Place, Usage> usage;
         Level level;
         Number live_buffers = 0;
-        Number reported = 0, unknown = 0, ambiguous = 0, implicit = 0;
+        Number reported = 0, coalesced = 0, unknown = 0, ambiguous = 0, implicit = 0;
     };
 
     void carry_out(Process& process, const std::string& verb, const std::vector<Number>& n);
@@ -73,7 +73,7 @@ private:
     std::map<unsigned, Level> devices_;
     std::map<unsigned, std::string> names_;
     nlohmann::json exited_ = nlohmann::json::array();
-    Number ended_reported_ = 0, ended_unknown_ = 0, ended_ambiguous_ = 0, ended_implicit_ = 0;
+    Number ended_reported_ = 0, ended_coalesced_ = 0, ended_unknown_ = 0, ended_ambiguous_ = 0, ended_implicit_ = 0;
 };
 
 }  // namespace trackshm::test

@@ -29,7 +29,7 @@ void publish_slot(fuzz::Input& input, const fuzz::ShmFile& file) {
     auto& slot = file.at<shm::Slot>(shm::slots_offset +
                                     (lane * fuzz::fuzzed_slots_per_lane + index) * sizeof(shm::Slot));
     shm::Event event;
-    event.kind = static_cast<shm::EventKind>(input.take<std::uint8_t>() % 16);
+    event.kind = static_cast<shm::EventKind>(input.take<std::uint8_t>() % 17);
     event.type = input.take<std::uint8_t>() % 20;
     event.device = input.take<std::uint8_t>();
     event.id = input.take<std::uint8_t>();

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "aggregator/aggregator.hpp"
+#include "aggregator/service_manager.hpp"
 #include "shm/os.hpp"
 #include "shm/process_abi.hpp"
 
@@ -20,6 +21,11 @@ using aggregator::Aggregator;
 int stop_at_once() {
     static const int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd;
+}
+
+aggregator::ServiceManager& no_manager() {
+    static aggregator::ServiceManager manager;  // nothing in the environment names one
+    return manager;
 }
 
 void start(Aggregator& served) {
@@ -62,13 +68,13 @@ void serve() {
         start(*made);
         return made;
     }();
-    served->run(stop_at_once());
+    served->run(stop_at_once(), no_manager());
 }
 
 void serve_as_successor() {
     Aggregator served(options());
     start(served);
-    served.run(stop_at_once());
+    served.run(stop_at_once(), no_manager());
 }
 
 }  // namespace trackshm::fuzz

@@ -40,7 +40,7 @@ TEST_CASE("events out of range are not valid") {
     bad.count = 0;
     CHECK_FALSE(is_valid(bad));
     bad = good;
-    bad.kind = static_cast<EventKind>(15);
+    bad.kind = static_cast<EventKind>(16);
     CHECK_FALSE(is_valid(bad));
     Event name{EventKind::describe_device, 0, 0, name_bytes, 0, 0};
     CHECK_FALSE(is_valid(name));
