@@ -73,6 +73,42 @@ TEST_CASE("what is not there holds nothing") {
     CHECK(holds("trace.live_bytes == 0"));
 }
 
+TEST_CASE("a check of each holds if it does for every device or process") {
+    CHECK(holds("device[*].live_bytes <= 310M && process[*].live_buffers > 0 && device[*].peak_exact"
+                " == true"));
+    CHECK(holds("device[*].l1.live_bytes <= 10M && process[*].dram.live_bytes >= 100M"));
+    CHECK(failure_of("process[*].live_bytes < 200M") ==
+          "process[*].live_bytes < 200M (process[20].live_bytes is 325058560)");
+    CHECK(failure_of("0 == device[*].dram.live_bytes") ==
+          "0 == device[*].dram.live_bytes (device[0].DRAM.live_bytes is 314572800)");
+    CHECK(failure_of("device[*].used_ratio < 1")->find("device[3].used_ratio is unknown") != std::string::npos);
+
+    std::string problem;
+    CHECK_FALSE(Check::parse("device[*].live_bytes == 1", problem)->failure(stats::Snapshot{}));
+}
+
+TEST_CASE("a check names everything, a type, a device, a process, and what the process holds where") {
+    CHECK(holds("used_ratio == 0.3 && capacity_bytes == 1000M && devices == 3"));
+    CHECK(holds("allocations_total == 5 && l1.allocations_total == 1 && device[0].allocated_bytes_total == 310M"));
+    CHECK(holds("allocation_failures_total == 0 && deallocations_total == 0 && gauge_bytes == 0"));
+    CHECK(holds("process[20].device[0].live_bytes == 310M && process[20].device[0].l1.live_buffers == 1"));
+    CHECK(holds("process[20].device[3].live_bytes == 0 && process[20].l1.live_bytes == 10M"));
+    CHECK(holds("process[20].device[0].dram.peak_bytes == 300M && process[10].quarantined == false"));
+    CHECK(holds("process[10].reported == 0 && process[10].starved == 0 && process[10].unknown_frees == 0"));
+}
+
+TEST_CASE("a mistyped figure is refused with the nearest there is") {
+    const auto problem_of = [](const char* expression) {
+        std::string problem;
+        CHECK_FALSE(Check::parse(expression, problem));
+        return problem;
+    };
+    CHECK(problem_of("leaked_byte == 0") == "there is no figure 'leaked_byte'; did you mean 'leaked_bytes'?");
+    CHECK(problem_of("device[3].peek_bytes == 0").find("'peak_bytes'") != std::string::npos);
+    CHECK(problem_of("process[3].quarantine == 0").find("'quarantined'") != std::string::npos);
+    CHECK(problem_of("device[*].live_bytes == device[*].peak_bytes").find("one side") != std::string::npos);
+}
+
 TEST_CASE("a ratio without a capacity fails and says so") {
     const auto failure = failure_of("device[3].used_ratio < 1");
     REQUIRE(failure);
@@ -92,6 +128,8 @@ TEST_CASE("what is no expression or names nothing known is refused with a phrase
          {"", "live_bytes", "live_bytes <", "< 1", "live_bytes = 1", "live_bytes == 1 &&", "(live_bytes == 1",
           "live_bytes == 1)", "nonsense == 1", "device[x].live_bytes == 0", "device[65536].live_bytes == 0",
           "device[1]live_bytes == 0", "device[1].nothing == 0", "dram.peak_bytes == 0", "process[1].used_ratio == 0",
+          "process[1].dram.peak_bytes == 0", "process[1].device[*].live_bytes == 0", "device[*] == 0", "*.live_bytes == 0",
+          "dram.leaked_bytes == 0", "process[1].dram.pending == 0", "peak_bytes == 0",
           "1Q == 1", "1..2 == 1", "live_bytes == 1 live_bytes == 1", "live_bytes == -1"}) {
         CAPTURE(expression);
         CHECK(is_refused(expression));

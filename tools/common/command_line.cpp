@@ -37,7 +37,8 @@ void print_error(std::string_view program, std::string_view message) {
     std::string line{message};
     std::replace(line.begin(), line.end(), '\n', ' ');
     while (!line.empty() && line.back() == ' ') line.pop_back();
-    fmt::print(stderr, "{}: {}\n", program, line);
+    // fmt::print would throw where stderr is full or closed, and hide the exit code that tells as much.
+    std::fputs(fmt::format("{}: {}\n", program, line).c_str(), stderr);
 }
 
 int usage_error(std::string_view program, std::string_view message) {

@@ -9,8 +9,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 namespace trackshm::tools {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 OutputResult write_all(int fd, std::string_view text) {
@@ -34,27 +38,50 @@ mode_t default_file_mode() {
     return 0666 & ~mask;
 }
 
-}  // namespace
-
-void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
-
-OutputResult write_stdout(std::string_view text) { return write_all(STDOUT_FILENO, text); }
-
-OutputResult replace_file(const std::string& path, std::string_view text) {
-    struct stat info {};
-    if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {  // a device or a pipe is written to, not replaced
-        const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-        if (fd < 0) return OutputResult::failed;
-        const OutputResult result = write_all(fd, text);
-        ::close(fd);
-        return result;
+// Where a chain of symbolic links ends, there or not.
+fs::path target_of(fs::path path) {
+    constexpr int longest_chain = 40;  // as the kernel's
+    std::error_code error;
+    for (int i = 0; i < longest_chain && fs::is_symlink(path, error); ++i) {
+        const fs::path next = fs::read_symlink(path, error);
+        if (error) break;
+        path = path.parent_path() / next;  // an absolute one replaces all of it
     }
+    return path;
+}
 
-    std::string temporary = path + ".XXXXXX";
+// While one lives, no signal ends the process: it arrives afterwards.
+class DelayedSignals {
+public:
+    DelayedSignals() {
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &previous_);
+    }
+    ~DelayedSignals() { sigprocmask(SIG_SETMASK, &previous_, nullptr); }
+    DelayedSignals(const DelayedSignals&) = delete;
+    DelayedSignals& operator=(const DelayedSignals&) = delete;
+
+private:
+    sigset_t previous_{};
+};
+
+OutputResult write_in_place(const std::string& path, std::string_view text) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return OutputResult::failed;
+    const OutputResult result = write_all(fd, text);
+    ::close(fd);
+    return result;
+}
+
+OutputResult replace(const fs::path& path, mode_t mode, std::string_view text) {
+    const DelayedSignals delayed;  // none may leave the temporary file behind
+    // A name of its own: with a long `path` one made of it might be too long, and a hidden one matches no "*.prom".
+    std::string temporary = (path.parent_path() / ".trackshm.XXXXXX").string();
     const int fd = mkostemp(temporary.data(), O_CLOEXEC);
     if (fd < 0) return OutputResult::failed;
     OutputResult result = write_all(fd, text);
-    if (result == OutputResult::ok && fchmod(fd, default_file_mode()) != 0) result = OutputResult::failed;
+    if (result == OutputResult::ok && fchmod(fd, mode) != 0) result = OutputResult::failed;
     if (::close(fd) != 0 && result == OutputResult::ok) result = OutputResult::failed;
     if (result == OutputResult::ok && std::rename(temporary.c_str(), path.c_str()) != 0) result = OutputResult::failed;
     if (result != OutputResult::ok) {
@@ -63,6 +90,33 @@ OutputResult replace_file(const std::string& path, std::string_view text) {
         errno = error;
     }
     return result;
+}
+
+}  // namespace
+
+void ignore_write_signals() {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+}
+
+OutputResult write_stdout(std::string_view text) { return write_all(STDOUT_FILENO, text); }
+
+bool is_stdout(const std::string& path) {
+    struct stat named {};
+    struct stat standard {};
+    return path == "-" || path == "/dev/stdout" ||
+           (stat(path.c_str(), &named) == 0 && fstat(STDOUT_FILENO, &standard) == 0 && S_ISREG(named.st_mode) &&
+            named.st_dev == standard.st_dev && named.st_ino == standard.st_ino);
+}
+
+OutputResult write_file(const std::string& path, std::string_view text) {
+    if (is_stdout(path)) return write_stdout(text);
+    struct stat info {};
+    const bool exists = stat(path.c_str(), &info) == 0;
+    // /dev/fd/3 may lead to an ordinary file, which somebody holds open and wants to be written to.
+    const bool is_descriptor = path.starts_with("/dev/") || path.starts_with("/proc/");
+    if (exists && (is_descriptor || !S_ISREG(info.st_mode))) return write_in_place(path, text);
+    return replace(target_of(path), exists ? info.st_mode & 0777 : default_file_mode(), text);
 }
 
 }  // namespace trackshm::tools

@@ -41,7 +41,7 @@ int cannot_listen(const ListenAddress& address, int error) {
 }
 
 int run(int argc, char** argv) {
-    ignore_broken_pipes();
+    ignore_write_signals();
     ExporterOptions options;
     if (const auto exit_code = parse_exporter_options(argc, argv, options)) return *exit_code;
     const sigset_t stop = block_stop_signals();

@@ -97,7 +97,7 @@ int run_clean(const Options& options) {
 }
 
 int run(int argc, char** argv) {
-    ignore_broken_pipes();
+    ignore_write_signals();
     CLI::App app{description};
     Options options;
     add_common_flags(app, program);
@@ -110,7 +110,6 @@ int run(int argc, char** argv) {
         CLI::App* command = app.add_subcommand("buffers", "List the live buffers: process, device, memory, id, ..");
         command->add_option("-p,--pid", options.pids, "Only these processes, as 12,20-25; may be repeated")
             ->option_text("LIST")
-            ->expected(1)
             ->allow_extra_args(false);
         command->add_flag("--json", options.json, "One JSON array");
         return command;

@@ -3,22 +3,20 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
+#include "common/metrics.hpp"
 #include "common/output.hpp"
 #include "common/terminal.hpp"
 #include "shmtop/filter.hpp"
 #include "shmtop/view_batch.hpp"
-#include "shmtop/view_csv.hpp"
 #include "shmtop/view_json.hpp"
+#include "shmtop/view_prom.hpp"
 
 namespace trackshm::tools {
 namespace {
@@ -30,7 +28,9 @@ std::string render(const Options& options, const stats::Snapshot& snapshot, cons
                    bool is_first) {
     switch (options.view) {
         case View::json: return json_document(snapshot, details);
-        case View::csv: return (is_first ? csv_header() : std::string{}) + csv_rows(snapshot);
+        case View::csv:
+            return (is_first && options.csv_header ? options.csv.header() : "") + options.csv.rows(snapshot);
+        case View::prom: return prometheus_text(metrics_of(snapshot, {.processes = options.all}));
         case View::none: return {};
         case View::live:
         case View::text: break;
@@ -39,20 +39,22 @@ std::string render(const Options& options, const stats::Snapshot& snapshot, cons
     return (is_first ? "" : "\n") + plain_text(make_frame(snapshot, frame));
 }
 
-// Puts frames where they belong. A run of known length leaves all its frames in the file, an endless one the last.
+// Puts frames where they belong. A run of known length leaves all its frames in the file, an endless one the last. Of
+// metrics it is always the last: twice the same one spoils a whole exposition.
 class FrameWriter {
 public:
     explicit FrameWriter(const Options& options) : options_(options) {}
 
     OutputResult write(const stats::Snapshot& snapshot, const stats::Details& details) {
-        const bool keeps_last_only = !options_.output_file.empty() && options_.iterations == 0;
+        const bool is_file = !options_.output_file.empty();
+        const bool keeps_last_only = is_file && (options_.iterations == 0 || options_.view == View::prom);
         const std::string text = render(options_, snapshot, details, is_first_ || keeps_last_only);
         is_first_ = false;
         if (options_.view == View::none) return OutputResult::ok;
-        if (options_.output_file.empty()) return write_stdout(text);
+        if (options_.output_file.empty() || is_stdout(options_.output_file)) return write_stdout(text);
         if (keeps_last_only) written_.clear();
         written_ += text;
-        return replace_file(options_.output_file, written_);
+        return write_file(options_.output_file, written_);
     }
 
 private:
@@ -68,21 +70,9 @@ int output_failed(const Options& options) {
     return exit_failure;
 }
 
-// One frame; nothing if the next may follow.
-std::optional<int> show_frame(stats::Reader& reader, const Options& options, FrameWriter& writer) {
-    stats::Snapshot snapshot;
-    stats::Details details;
-    stats::Error error;
-    const bool wants_details = options.view == View::json;
-    if (!reader.read(snapshot, error) || (wants_details && !reader.read_details(details, error))) {
-        print_error("shmtop", error.message);
-        return error.exit_code();
-    }
-    if (!snapshot.aggregator_alive) {
-        print_error("shmtop", fmt::format("the aggregator of namespace {} is gone: start shm_aggregator again",
-                                          options.name_space));
-        return exit_no_aggregator;
-    }
+// Shows one frame; nothing if the next may follow.
+std::optional<int> show_frame(stats::Snapshot& snapshot, stats::Details& details, const Options& options,
+                              FrameWriter& writer) {
     apply_filter(options.filter, snapshot);
     apply_filter(options.filter, details);
     switch (writer.write(snapshot, details)) {
@@ -99,15 +89,18 @@ std::optional<int> show_frame(stats::Reader& reader, const Options& options, Fra
 
 }  // namespace
 
-int run_batch(stats::Reader& reader, const Options& options) {
-    const std::chrono::milliseconds refresh{options.refresh_ms};
-    auto next = std::chrono::steady_clock::now();
+int run_batch(FrameSource& frames, const Options& options) {
     FrameWriter writer(options);
-    for (std::uint64_t done = 1;; ++done) {
-        if (const auto exit_code = show_frame(reader, options, writer)) return *exit_code;
-        if (done == options.iterations) return exit_ok;
-        next = std::max(next + refresh, std::chrono::steady_clock::now());
-        std::this_thread::sleep_until(next);
+    stats::Snapshot snapshot;
+    stats::Details details;
+    stats::Error error;
+    while (true) {
+        switch (frames.next(snapshot, details, error)) {
+            case FrameResult::end: return exit_ok;
+            case FrameResult::failed: print_error("shmtop", error.message); return error.exit_code();
+            case FrameResult::frame: break;
+        }
+        if (const auto exit_code = show_frame(snapshot, details, options, writer)) return *exit_code;
     }
 }
 

@@ -34,27 +34,31 @@ bool holds(CheckNumber left, Comparator comparator, CheckNumber right) {
     return left != right;
 }
 
-void append(std::string& list, const std::string& item) {
-    if (!list.empty()) list += ", ";
-    list += item;
+std::string value_text(const CheckFigure& figure) {
+    if (!figure.value) return fmt::format("{} is unknown: no capacity was described", figure.name);
+    const bool is_whole = *figure.value == std::floor(*figure.value);  // counters in full, ratios shortened
+    return is_whole ? fmt::format("{} is {:.0f}", figure.name, *figure.value)
+                    : fmt::format("{} is {:.6g}", figure.name, *figure.value);
 }
 
-std::string value_text(const Operand& operand, const CheckValue& value) {
-    if (!value) return fmt::format("{} is unknown: no capacity was described", operand.text);
-    const bool is_whole = *value == std::floor(*value);  // counters in full, ratios shortened
-    return is_whole ? fmt::format("{} is {:.0f}", operand.text, *value)
-                    : fmt::format("{} is {:.6g}", operand.text, *value);
+std::string failure_text(const CheckNode& node, const CheckFigure& left, const CheckFigure& right) {
+    std::string values;
+    if (node.left.is_path) values += value_text(left);
+    if (node.left.is_path && node.right.is_path) values += ", ";
+    if (node.right.is_path) values += value_text(right);
+    return fmt::format("{} {} {}{}{}{}", node.left.text, text_of(node.comparator), node.right.text,
+                       values.empty() ? "" : " (", values, values.empty() ? "" : ")");
 }
 
 std::optional<std::string> comparison_failure(const CheckNode& node, const stats::Snapshot& snapshot) {
-    const CheckValue left = node.left.value(snapshot);
-    const CheckValue right = node.right.value(snapshot);
-    if (left && right && holds(*left, node.comparator, *right)) return std::nullopt;
-    std::string values;
-    if (node.left.is_path) append(values, value_text(node.left, left));
-    if (node.right.is_path) append(values, value_text(node.right, right));
-    return fmt::format("{} {} {}{}{}{}", node.left.text, text_of(node.comparator), node.right.text,
-                       values.empty() ? "" : " (", values, values.empty() ? "" : ")");
+    const std::vector<CheckFigure> rights = node.right.figures(snapshot);
+    for (const CheckFigure& left : node.left.figures(snapshot)) {
+        for (const CheckFigure& right : rights) {
+            if (left.value && right.value && holds(*left.value, node.comparator, *right.value)) continue;
+            return failure_text(node, left, right);
+        }
+    }
+    return std::nullopt;
 }
 
 // What broke `node`; nothing if it holds. Of "all" the first part that fails, of "any" every one.

@@ -7,7 +7,11 @@
 //   term        = "(" expression ")" | operand comparator operand
 //   comparator  = "<" | "<=" | ">" | ">=" | "==" | "!="
 //   operand     = number [ suffix ] | "true" | "false" | path
-//   path        = FIELD | TYPE "." FIELD | "device[" N "]." [ TYPE "." ] FIELD | "process[" PID "]." FIELD
+//   path        = [ device ] [ TYPE "." ] FIELD | process [ device ] [ TYPE "." ] FIELD
+//   device      = "device[" ( N | "*" ) "]."
+//   process     = "process[" ( PID | "*" ) "]."
+//
+// A comparison with [*] holds if it does for every device or process there is.
 #pragma once
 
 #include <functional>
@@ -26,12 +30,21 @@ using CheckNumber = long double;
 // Nothing: the value is unknown, as a used_ratio without a capacity.
 using CheckValue = std::optional<CheckNumber>;
 
+// One value that an operand stands for, and what it is called.
+struct CheckFigure {
+    std::string name;
+    CheckValue value;
+};
+
+using CheckFigures = std::function<std::vector<CheckFigure>(const stats::Snapshot&)>;
+
 enum class Comparator { less, less_equal, greater, greater_equal, equal, not_equal };
 
 struct Operand {
     std::string text;  // as written
     bool is_path = false;
-    std::function<CheckValue(const stats::Snapshot&)> value;
+    bool is_each = false;  // one figure per device or process
+    CheckFigures figures;
 };
 
 struct CheckNode {

@@ -90,6 +90,7 @@ private:
         node.left = operand();
         node.comparator = comparator();
         node.right = operand();
+        if (node.left.is_each && node.right.is_each) throw CheckSyntaxError("[*] may be on one side of a comparison");
         return node;
     }
 
@@ -107,17 +108,28 @@ private:
         Operand result;
         result.text = std::string{rest_.substr(0, length)};
         if (std::isdigit(static_cast<unsigned char>(result.text.front())) != 0) {
-            result.value = [value = number(result.text)](const stats::Snapshot&) { return CheckValue{value}; };
+            result.figures = constant(number(result.text));
         } else if (const std::string word = lower(result.text); word == "true" || word == "false") {
-            result.value = [value = word == "true"](const stats::Snapshot&) { return CheckValue{value ? 1 : 0}; };
-        } else if (auto getter = find_check_path(word)) {
-            result.is_path = true;
-            result.value = std::move(*getter);
+            result.figures = constant(word == "true" ? 1 : 0);
         } else {
-            throw CheckSyntaxError(fmt::format("there is no figure '{}'", result.text));
+            set_path(result, word);
         }
         rest_.remove_prefix(length);
         return result;
+    }
+
+    static CheckFigures constant(CheckNumber value) {
+        return [value](const stats::Snapshot&) { return std::vector<CheckFigure>{{"", value}}; };
+    }
+
+    static void set_path(Operand& operand, const std::string& path) {
+        auto found = find_check_path(path);
+        if (!found) {
+            throw CheckSyntaxError(fmt::format("there is no figure '{}'{}", operand.text, check_path_hint(path)));
+        }
+        operand.is_path = true;
+        operand.is_each = found->is_each;
+        operand.figures = std::move(found->figures);
     }
 
     static CheckNumber number(const std::string& text) {
@@ -145,7 +157,7 @@ private:
     }
 
     static constexpr std::string_view operand_characters_ =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.[]%";
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.[]*%";
     std::string_view rest_;
 };
 

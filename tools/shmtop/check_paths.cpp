@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shmtop/check_paths.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include "common/nearest.hpp"
 #include "shm/event.hpp"
+#include "shmtop/memory_sum.hpp"
 
 namespace trackshm::tools {
 namespace {
+
+using stats::Device;
+using stats::Process;
+using stats::Snapshot;
 
 template <class Subject>
 struct Field {
@@ -18,9 +27,8 @@ struct Field {
     CheckValue (*value)(const Subject&);
 };
 
-template <class Subject, std::size_t count>
-auto find_field(const std::array<Field<Subject>, count>& fields, std::string_view name)
-    -> decltype(Field<Subject>::value) {
+template <class Fields>
+auto find_field(const Fields& fields, std::string_view name) -> decltype(fields.front().value) {
     for (const auto& field : fields) {
         if (field.name == name) return field.value;
     }
@@ -32,46 +40,10 @@ CheckValue known(Number number) {
     return static_cast<CheckNumber>(number);
 }
 
-// What some memories add up to: one of a device, all of a device, or one type on all devices.
-struct MemorySum {
-    std::uint64_t live_bytes = 0;
-    std::uint64_t live_buffers = 0;
-    std::uint64_t described_live_bytes = 0;  // of memories whose capacity is known
-    std::uint64_t capacity_bytes = 0;
-    bool described = false;
-    std::uint64_t peak_bytes = 0;  // set where a peak has a meaning
-
-    void add(const stats::TypeCounters& memory) {
-        live_bytes += memory.live_bytes;
-        live_buffers += memory.live_buffers;
-        if (!memory.capacity_bytes) return;
-        described = true;
-        described_live_bytes += memory.live_bytes;
-        capacity_bytes += *memory.capacity_bytes;
-    }
-};
-
-CheckValue used_ratio(const MemorySum& sum) {
-    if (!sum.described || sum.capacity_bytes == 0) return std::nullopt;
-    return static_cast<CheckNumber>(sum.described_live_bytes) / static_cast<CheckNumber>(sum.capacity_bytes);
+template <class Number>
+CheckValue known(const std::optional<Number>& number) {
+    return number ? known(*number) : std::nullopt;
 }
-
-constexpr std::array<Field<MemorySum>, 5> memory_fields = {{
-    {"live_bytes", [](const MemorySum& sum) { return known(sum.live_bytes); }},
-    {"live_buffers", [](const MemorySum& sum) { return known(sum.live_buffers); }},
-    {"used_ratio", used_ratio},
-    {"capacity_bytes", [](const MemorySum& sum) { return sum.described ? known(sum.capacity_bytes) : std::nullopt; }},
-    {"peak_bytes", [](const MemorySum& sum) { return known(sum.peak_bytes); }},
-}};
-
-constexpr std::array<Field<stats::Process>, 6> process_fields = {{
-    {"live_bytes", [](const stats::Process& process) { return known(process.live_bytes); }},
-    {"live_buffers", [](const stats::Process& process) { return known(process.live_buffers); }},
-    {"peak_bytes", [](const stats::Process& process) { return known(process.peak_bytes); }},
-    {"pending", [](const stats::Process& process) { return known(process.events.pending); }},
-    {"dropped", [](const stats::Process& process) { return known(process.events.dropped); }},
-    {"exact", [](const stats::Process& process) { return known(process.exact); }},
-}};
 
 template <class Row, class Figure>
 CheckValue sum_of(const std::vector<Row>& rows, Figure figure) {
@@ -80,14 +52,12 @@ CheckValue sum_of(const std::vector<Row>& rows, Figure figure) {
     return known(sum);
 }
 
-using stats::Snapshot;
-
-constexpr std::array<Field<Snapshot>, 17> snapshot_fields = {{
-    {"live_bytes", [](const Snapshot& s) { return sum_of(s.devices, [](auto& row) { return row.live_bytes(); }); }},
-    {"live_buffers", [](const Snapshot& s) { return sum_of(s.devices, [](auto& row) { return row.live_buffers(); }); }},
+// Of everything together.
+constexpr std::array<Field<Snapshot>, 18> snapshot_fields = {{
     {"leaked_bytes", [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_bytes; }); }},
     {"leaked_buffers",
      [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_buffers; }); }},
+    {"devices", [](const Snapshot& s) { return known(s.devices.size()); }},
     {"processes", [](const Snapshot& s) { return known(s.processes.size()); }},
     {"exact", [](const Snapshot& s) { return known(s.exact); }},
     {"reported", [](const Snapshot& s) { return known(s.events.reported); }},
@@ -101,19 +71,86 @@ constexpr std::array<Field<Snapshot>, 17> snapshot_fields = {{
     {"implicit_frees", [](const Snapshot& s) { return known(s.events.implicit_frees); }},
     {"quarantined_processes", [](const Snapshot& s) { return known(s.quarantined_processes); }},
     {"waiting_processes", [](const Snapshot& s) { return known(s.waiting_processes); }},
+    {"publish_age_ns", [](const Snapshot& s) { return known(s.publish_age_ns); }},
+    {"heartbeat_age_ns", [](const Snapshot& s) { return known(s.heartbeat_age_ns); }},
 }};
 
-// Takes "NAME[N]." off the front of `path` and gives N.
-std::optional<std::uint32_t> take_index(std::string_view& path, std::string_view name, std::uint32_t maximum) {
-    if (!path.starts_with(name) || !path.substr(name.size()).starts_with('[')) return std::nullopt;
-    const std::string_view rest = path.substr(name.size() + 1);
+// Of some memories together: one of a device, all of a device, one type on all devices, or all.
+constexpr std::array<Field<MemorySum>, 10> memory_fields = {{
+    {"live_bytes", [](const MemorySum& sum) { return known(sum.live_bytes); }},
+    {"live_buffers", [](const MemorySum& sum) { return known(sum.live_buffers); }},
+    {"gauge_bytes", [](const MemorySum& sum) { return known(sum.gauge_bytes); }},
+    {"used_ratio", [](const MemorySum& sum) { return known(sum.used_ratio()); }},
+    {"capacity_bytes", [](const MemorySum& sum) { return known(sum.capacity_bytes); }},
+    {"allocations_total", [](const MemorySum& sum) { return known(sum.allocations_total); }},
+    {"allocated_bytes_total", [](const MemorySum& sum) { return known(sum.allocated_bytes_total); }},
+    {"deallocations_total", [](const MemorySum& sum) { return known(sum.deallocations_total); }},
+    {"deallocated_bytes_total", [](const MemorySum& sum) { return known(sum.deallocated_bytes_total); }},
+    {"allocation_failures_total", [](const MemorySum& sum) { return known(sum.allocation_failures_total); }},
+}};
+
+constexpr std::array<Field<Process>, 16> process_fields = {{
+    {"live_bytes", [](const Process& process) { return known(process.live_bytes); }},
+    {"live_buffers", [](const Process& process) { return known(process.live_buffers); }},
+    {"peak_bytes", [](const Process& process) { return known(process.peak_bytes); }},
+    {"peak_exact", [](const Process& process) { return known(process.peak_exact); }},
+    {"exact", [](const Process& process) { return known(process.exact); }},
+    {"reported", [](const Process& process) { return known(process.events.reported); }},
+    {"applied", [](const Process& process) { return known(process.events.applied); }},
+    {"pending", [](const Process& process) { return known(process.events.pending); }},
+    {"coalesced", [](const Process& process) { return known(process.events.coalesced); }},
+    {"dropped", [](const Process& process) { return known(process.events.dropped); }},
+    {"rejected", [](const Process& process) { return known(process.events.rejected); }},
+    {"unknown_frees", [](const Process& process) { return known(process.events.unknown_frees); }},
+    {"ambiguous_frees", [](const Process& process) { return known(process.events.ambiguous_frees); }},
+    {"implicit_frees", [](const Process& process) { return known(process.events.implicit_frees); }},
+    {"quarantined", [](const Process& process) { return known(process.quarantined); }},
+    {"starved", [](const Process& process) { return known(process.starved); }},
+}};
+
+// What a process holds in some memories.
+struct Holding {
+    std::uint64_t live_bytes = 0;
+    std::uint64_t live_buffers = 0;
+    std::uint64_t peak_bytes = 0;  // of one memory: peaks of several do not add up
+};
+
+constexpr std::array<Field<Holding>, 3> holding_fields = {{
+    {"live_bytes", [](const Holding& holding) { return known(holding.live_bytes); }},
+    {"live_buffers", [](const Holding& holding) { return known(holding.live_buffers); }},
+    {"peak_bytes", [](const Holding& holding) { return known(holding.peak_bytes); }},
+}};
+
+// One of the ids, or every one there is.
+struct Index {
+    bool is_each = false;
     std::uint32_t number = 0;
-    const auto result = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    if (result.ec != std::errc{} || number > maximum) return std::nullopt;
-    const std::string_view after = rest.substr(static_cast<std::size_t>(result.ptr - rest.data()));
-    if (!after.starts_with("].")) return std::nullopt;
-    path = after.substr(2);
-    return number;
+};
+
+// A path taken apart.
+struct PathParts {
+    std::optional<Index> process;
+    std::optional<Index> device;
+    std::optional<std::uint8_t> type;
+    std::string field;
+};
+
+// Takes "NAME[N]." or "NAME[*]." off the front of `path`.
+std::optional<Index> take_index(std::string_view& path, std::string_view name, std::uint32_t maximum) {
+    if (!path.starts_with(name) || !path.substr(name.size()).starts_with('[')) return std::nullopt;
+    std::string_view rest = path.substr(name.size() + 1);
+    Index index;
+    if (rest.starts_with('*')) {
+        index.is_each = true;
+        rest.remove_prefix(1);
+    } else {
+        const auto result = std::from_chars(rest.data(), rest.data() + rest.size(), index.number);
+        if (result.ec != std::errc{} || index.number > maximum) return std::nullopt;
+        rest.remove_prefix(static_cast<std::size_t>(result.ptr - rest.data()));
+    }
+    if (!rest.starts_with("].")) return std::nullopt;
+    path = rest.substr(2);
+    return index;
 }
 
 // Takes "TYPE." off the front of `path`.
@@ -125,48 +162,156 @@ std::optional<std::uint8_t> take_type(std::string_view& path) {
     return type;
 }
 
-MemorySum sum_of_memories(const Snapshot& snapshot, std::optional<std::uint32_t> device_id,
-                          std::optional<std::uint8_t> type) {
+PathParts parts_of(std::string_view path) {
+    PathParts parts;
+    parts.process = take_index(path, "process", std::numeric_limits<std::int32_t>::max());
+    parts.device = take_index(path, "device", shm::max_device_id);
+    parts.type = take_type(path);
+    parts.field = path;
+    return parts;
+}
+
+std::string name_of(const PathParts& parts) {
+    std::string name;
+    if (parts.process) name += fmt::format("process[{}].", parts.process->number);
+    if (parts.device) name += fmt::format("device[{}].", parts.device->number);
+    if (parts.type) name += fmt::format("{}.", stats::type_name(*parts.type));
+    return name + parts.field;
+}
+
+MemorySum sum_of_device(const Device& device, std::optional<std::uint8_t> type) {
     MemorySum sum;
-    for (const stats::Device& device : snapshot.devices) {
-        if (device_id && device.device != *device_id) continue;
-        sum.peak_bytes = device.peak_bytes;
+    for (const stats::TypeCounters& memory : device.types) {
+        if (!type || memory.type == *type) sum.add(memory);
+    }
+    return sum;
+}
+
+MemorySum sum_of_memories(const Snapshot& snapshot, std::optional<std::uint8_t> type) {
+    MemorySum sum;
+    for (const Device& device : snapshot.devices) {
         for (const stats::TypeCounters& memory : device.types) {
-            if (type && memory.type != *type) continue;
-            if (type) sum.peak_bytes = memory.peak_bytes;
-            sum.add(memory);
+            if (!type || memory.type == *type) sum.add(memory);
         }
     }
     return sum;
 }
 
-std::optional<CheckGetter> process_getter(std::uint32_t pid, std::string_view field) {
-    const auto value = find_field(process_fields, field);
+CheckValue peak_of_device(const Device& device, std::optional<std::uint8_t> type) {
+    if (!type) return known(device.peak_bytes);
+    for (const stats::TypeCounters& memory : device.types) {
+        if (memory.type == *type) return known(memory.peak_bytes);
+    }
+    return known(0);
+}
+
+using DeviceFigure = std::function<CheckValue(const Device&)>;
+using ProcessFigure = std::function<CheckValue(const Process&)>;
+
+std::optional<DeviceFigure> device_figure(const PathParts& parts) {
+    const auto type = parts.type;
+    if (parts.field == "peak_bytes") return [type](const Device& device) { return peak_of_device(device, type); };
+    if (parts.field == "peak_exact") return [](const Device& device) { return known(device.peak_exact); };
+    const auto value = find_field(memory_fields, parts.field);
     if (value == nullptr) return std::nullopt;
-    return [pid, value](const Snapshot& snapshot) {
-        const auto found = std::find_if(snapshot.processes.begin(), snapshot.processes.end(), [&](const auto& process) {
-            return static_cast<std::uint32_t>(process.pid) == pid;
-        });
-        return value(found != snapshot.processes.end() ? *found : stats::Process{});
-    };
+    return [type, value](const Device& device) { return value(sum_of_device(device, type)); };
+}
+
+Holding holding_of(const Process& process, const PathParts& parts) {
+    Holding holding;
+    for (const stats::Usage& usage : process.usage) {
+        if (parts.device && usage.device != parts.device->number) continue;
+        if (parts.type && usage.type != *parts.type) continue;
+        holding.live_bytes += usage.live_bytes;
+        holding.live_buffers += usage.live_buffers;
+        holding.peak_bytes = usage.peak_bytes;
+    }
+    return holding;
+}
+
+std::optional<ProcessFigure> process_figure(const PathParts& parts) {
+    if (!parts.device && !parts.type) {
+        const auto value = find_field(process_fields, parts.field);
+        return value == nullptr ? std::nullopt : std::optional<ProcessFigure>(value);
+    }
+    const bool is_one_memory = parts.device && parts.type;
+    if (parts.device && parts.device->is_each) return std::nullopt;
+    const auto value = parts.field == "peak_bytes" && !is_one_memory ? nullptr
+                                                                     : find_field(holding_fields, parts.field);
+    if (value == nullptr) return std::nullopt;
+    return [parts, value](const Process& process) { return value(holding_of(process, parts)); };
+}
+
+// The figures of one row or of each. `index` is the part of `parts` that names the row; a row that is not there is as
+// one that is empty.
+template <class Row, class Figure>
+std::vector<CheckFigure> figures_of(const std::vector<Row>& rows, PathParts parts, std::optional<Index> PathParts::*index,
+                                    std::uint32_t (*id_of)(const Row&), const Figure& figure) {
+    std::vector<CheckFigure> figures;
+    const Index wanted = *(parts.*index);
+    for (const Row& row : rows) {
+        if (!wanted.is_each && id_of(row) != wanted.number) continue;
+        (parts.*index)->number = id_of(row);
+        figures.push_back({name_of(parts), figure(row)});
+        if (!wanted.is_each) return figures;
+    }
+    if (!wanted.is_each) figures.push_back({name_of(parts), figure(Row{})});
+    return figures;
+}
+
+std::uint32_t id_of_device(const Device& device) { return device.device; }
+std::uint32_t id_of_process(const Process& process) { return static_cast<std::uint32_t>(process.pid); }
+
+template <class Getter>
+CheckPath single(std::string_view path, Getter getter) {
+    return {false, [name = std::string(path), getter](const Snapshot& snapshot) {
+                return std::vector<CheckFigure>{{name, getter(snapshot)}};
+            }};
 }
 
 }  // namespace
 
-std::optional<CheckGetter> find_check_path(std::string_view path) {
-    if (const auto pid = take_index(path, "process", std::numeric_limits<std::int32_t>::max())) {
-        return process_getter(*pid, path);
+std::optional<CheckPath> find_check_path(std::string_view path) {
+    const PathParts parts = parts_of(path);
+    if (parts.process) {
+        const auto figure = process_figure(parts);
+        if (!figure) return std::nullopt;
+        return CheckPath{parts.process->is_each, [=](const Snapshot& snapshot) {
+                             return figures_of(snapshot.processes, parts, &PathParts::process, id_of_process, *figure);
+                         }};
     }
-    const auto device = take_index(path, "device", shm::max_device_id);
-    const auto type = take_type(path);
-    if (!device && !type) {
-        const auto value = find_field(snapshot_fields, path);
-        return value == nullptr ? std::nullopt : std::optional<CheckGetter>(value);
+    if (parts.device) {
+        const auto figure = device_figure(parts);
+        if (!figure) return std::nullopt;
+        return CheckPath{parts.device->is_each, [=](const Snapshot& snapshot) {
+                             return figures_of(snapshot.devices, parts, &PathParts::device, id_of_device, *figure);
+                         }};
     }
-    // Peaks of several devices do not add up.
-    const auto value = !device && path == "peak_bytes" ? nullptr : find_field(memory_fields, path);
+    if (const auto value = find_field(memory_fields, parts.field)) {
+        return single(path, [type = parts.type, value](const Snapshot& snapshot) {
+            return value(sum_of_memories(snapshot, type));
+        });
+    }
+    const auto value = parts.type ? nullptr : find_field(snapshot_fields, parts.field);
     if (value == nullptr) return std::nullopt;
-    return [device, type, value](const Snapshot& snapshot) { return value(sum_of_memories(snapshot, device, type)); };
+    return single(path, value);
+}
+
+std::string check_path_hint(std::string_view path) {
+    const PathParts parts = parts_of(path);
+    std::vector<std::string_view> names;
+    if (parts.process && !parts.device && !parts.type) {
+        for (const auto& field : process_fields) names.push_back(field.name);
+    } else if (parts.process) {
+        for (const auto& field : holding_fields) names.push_back(field.name);
+    } else {
+        for (const auto& field : memory_fields) names.push_back(field.name);
+        if (parts.device) names.insert(names.end(), {"peak_bytes", "peak_exact"});
+    }
+    if (!parts.process && !parts.device && !parts.type) {
+        for (const auto& field : snapshot_fields) names.push_back(field.name);
+    }
+    return did_you_mean(parts.field, names);
 }
 
 }  // namespace trackshm::tools

@@ -2,6 +2,7 @@
 //
 // shmtop: who holds the device memory, right now. Reads one snapshot per frame (trackshm/stats.hpp), filters it and
 // shows it in the chosen view.
+#include <chrono>
 #include <exception>
 
 #include "common/command_line.hpp"
@@ -10,6 +11,7 @@
 #include "common/terminal.hpp"
 #include "shmtop/batch.hpp"
 #include "shmtop/live.hpp"
+#include "shmtop/live_frames.hpp"
 #include "shmtop/live_source.hpp"
 #include "shmtop/options.hpp"
 
@@ -17,10 +19,19 @@ namespace trackshm::tools {
 namespace {
 
 int run(int argc, char** argv) {
-    ignore_broken_pipes();
+    ignore_write_signals();
     Options options;
     if (const auto exit_code = parse_options(argc, argv, is_interactive_terminal(), options)) return *exit_code;
 
+    const bool with_details = options.view == View::json;
+    if (options.wait) {
+        const auto holds = [&options](stats::Snapshot snapshot) {
+            apply_filter(options.filter, snapshot);
+            return !options.check->failure(snapshot);
+        };
+        AwaitedFrame frame(options.name_space, *options.wait, with_details, holds);
+        return run_batch(frame, options);
+    }
     stats::Error error;
     auto reader = stats::Reader::open(options.name_space, error);
     if (!reader) {
@@ -31,7 +42,8 @@ int run(int argc, char** argv) {
         LiveSource source(*reader, options.name_space);
         if (const auto exit_code = run_live(source, options)) return *exit_code;
     }
-    return run_batch(*reader, options);
+    LiveFrames frames(*reader, std::chrono::milliseconds(options.refresh_ms), options.iterations, with_details);
+    return run_batch(frames, options);
 }
 
 }  // namespace

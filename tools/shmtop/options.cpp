@@ -3,12 +3,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/command_line.hpp"
+#include "common/exit_code.hpp"
 #include "common/namespace_option.hpp"
+#include "common/output.hpp"
 
 namespace trackshm::tools {
 namespace {
@@ -28,19 +35,25 @@ Examples:
   shmtop -a -r 500                    all devices, twice a second
   shmtop -1 -d 0-3 -t DRAM,L1         one frame of some devices and memories
   shmtop --json | jq .devices         for programs
-  shmtop --csv -o memory.csv          one row per device and memory
+  shmtop --query device,type,live_bytes,used_ratio --csv=noheader
+  shmtop --query pid,comm,live_bytes --top 3
+  shmtop --format prom -n 0 -o /var/lib/node_exporter/trackshm.prom
   shmtop --check 'live_bytes == 0 && leaked_bytes == 0'
-  shmtop --check 'device[3].dram.used_ratio < 90%'
+  shmtop --check 'device[*].dram.used_ratio < 90%'
+  shmtop --check 'processes == 0' --wait 30
 
 --check EXPR: comparisons (< <= > >= == !=) joined by && and ||, with parentheses, of
   numbers         1048576, 1.5GiB, 512M (powers of 1024; KB, MB.. are powers of 1000), 90%, true, false
-  everywhere      live_bytes live_buffers leaked_bytes leaked_buffers processes exact
-                  reported applied pending coalesced dropped rejected
-                  unknown_frees ambiguous_frees implicit_frees quarantined_processes
-                  waiting_processes
-  one memory      dram.FIELD, l1.FIELD, ..: live_bytes live_buffers used_ratio capacity_bytes
-  one device      device[3].FIELD, device[3].dram.FIELD: the same and peak_bytes
-  one process     process[1234].FIELD: live_bytes live_buffers peak_bytes pending dropped exact
+  everything      live_bytes live_buffers gauge_bytes used_ratio capacity_bytes allocations_total
+                  allocated_bytes_total deallocations_total deallocated_bytes_total allocation_failures_total
+                  leaked_bytes leaked_buffers devices processes exact
+                  reported applied pending coalesced dropped rejected unknown_frees ambiguous_frees
+                  implicit_frees quarantined_processes waiting_processes publish_age_ns heartbeat_age_ns
+  one memory      dram.FIELD, l1.FIELD, ..: the first two lines of these
+  one device      device[3].FIELD, device[3].dram.FIELD: the same and peak_bytes peak_exact
+  one process     process[1234].FIELD: live_bytes live_buffers peak_bytes peak_exact exact quarantined starved,
+                  events as above; process[1234].device[3].dram.FIELD: live_bytes live_buffers peak_bytes
+  every one       device[*].FIELD, process[*].FIELD: the comparison must hold for each
 What is not there holds 0. A used_ratio without a known capacity fails the check.
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 no aggregator, 4 permission denied, 5 other layout version, 10 --check failed.)";
@@ -52,18 +65,23 @@ struct RawOptions {
     std::vector<std::string> types;
     std::string sort_key = "live";
     std::string check;
+    double wait_seconds = 0;
+    std::string format;
+    std::string csv;
+    std::vector<std::string> query;
+    bool help_query = false;
     bool batch = false;
     bool once = false;
     bool json = false;
-    bool csv = false;
     bool no_color = false;
 };
 
 void add_options(CLI::App& app, RawOptions& raw, Options& options) {
     const auto add_list = [&](const char* flags, std::vector<std::string>& list, const char* help) {
-        app.add_option(flags, list, help)->option_text("LIST")->expected(1)->allow_extra_args(false);
+        app.add_option(flags, list, help)->option_text("LIST")->allow_extra_args(false);
     };
-    app.add_flag("-a,--all", options.all, "Show devices that never held anything, too");
+    app.add_flag("-a,--all", options.all,
+                 "Show devices that never held anything, too; with --format prom: a series per process");
     add_list("-d,--device", raw.devices, "Only these devices");
     add_list("-p,--pid", raw.pids, "Only these processes");
     add_list("-t,--type", raw.types, "Only these memories: names (DRAM, L1, ..) or numbers");
@@ -80,11 +98,20 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
                    "Frames until it ends, 0: never. Default: 1, but endless for -b on a terminal")
         ->option_text("N")
         ->check(CLI::Range(0, 2'000'000'000));
-    app.add_flag("-1,--once", raw.once, "One frame of plain text, or of --json or --csv");
+    app.add_flag("-1,--once", raw.once, "One frame of plain text, or of the format asked for");
+    app.add_option("--format", raw.format, "text, json, csv, csv,noheader or prom (Prometheus's text format)")
+        ->option_text("FORMAT");
     app.add_flag("--json", raw.json, "One JSON document per frame, each on a line");
-    app.add_flag("--csv", raw.csv, "One row per device and memory, below a header row");
+    app.add_option("--csv", raw.csv, "One row per device and memory, below a header row unless =noheader")
+        ->option_text("[=noheader]")
+        ->expected(0, 1);
+    add_list("--query", raw.query, "Columns of --csv, such as device,type,live_bytes; 'help' lists them");
+    app.add_flag("--help-query", raw.help_query, "List the fields of --query and exit");
     app.add_option("--check", raw.check, "Exit with 10 unless EXPR holds, see below; prints nothing else by itself")
         ->option_text("EXPR");
+    app.add_option("--wait", raw.wait_seconds, "With --check: give it so long to hold, and the aggregator to appear")
+        ->option_text("SECONDS")
+        ->check(CLI::Range(0.0, 1e6));
     app.add_option("-o,--output", options.output_file,
                    "Write there instead of stdout, replacing the file atomically; an endless run keeps the last frame")
         ->option_text("FILE");
@@ -93,12 +120,66 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
     app.footer(footer);
 }
 
+// What --format, --json, --csv and --query ask for together; nothing if for no format. False: they disagree.
+bool asked_format(const CLI::App& app, const RawOptions& raw, std::optional<View>& view, std::string& problem) {
+    constexpr std::array<std::pair<std::string_view, View>, 5> formats = {{{"text", View::text},
+                                                                          {"json", View::json},
+                                                                          {"csv", View::csv},
+                                                                          {"csv,noheader", View::csv},
+                                                                          {"prom", View::prom}}};
+    const auto ask = [&](View asked) {
+        problem = "--format, --json, --csv and --query ask for different formats";
+        return std::exchange(view, asked).value_or(asked) == asked;
+    };
+    if (app.count("--format") > 0) {
+        const auto found = std::find_if(formats.begin(), formats.end(), [&](auto& f) { return f.first == raw.format; });
+        if (found == formats.end()) {
+            problem = fmt::format("--format: '{}' is no format; they are text, json, csv, csv,noheader and prom",
+                                  raw.format);
+            return false;
+        }
+        view = found->second;
+    }
+    if (raw.json && !ask(View::json)) return false;
+    if (app.count("--csv") > 0 && !ask(View::csv)) return false;
+    return raw.query.empty() || ask(View::csv);
+}
+
 View chosen_view(const RawOptions& raw, const Options& options, bool iterations_given, bool on_terminal) {
-    if (raw.json) return View::json;
-    if (raw.csv) return View::csv;
     if (raw.batch || raw.once) return View::text;
     if (options.check) return View::none;
     return on_terminal && !iterations_given && options.output_file.empty() ? View::live : View::text;
+}
+
+// What of the options takes a word to make sense of it. False, with `problem` naming the option.
+bool read_words(const CLI::App& app, const RawOptions& raw, Options& options, std::string& problem) {
+    const auto names = [&](const char* option) {
+        problem = fmt::format("{}: {}", option, problem);
+        return false;
+    };
+    if (!add_devices(options.filter, raw.devices, problem)) return names("--device");
+    if (!add_pids(options.filter, raw.pids, problem)) return names("--pid");
+    if (!add_types(options.filter, raw.types, problem)) return names("--type");
+    if (!set_sort_key(options.filter, raw.sort_key, problem)) return names("--sort");
+    if (app.count("--check") > 0) {
+        options.check = Check::parse(raw.check, problem);
+        if (!options.check) return names("--check");
+    }
+    if (!raw.query.empty()) {
+        const auto query = CsvQuery::parse(raw.query, problem);
+        if (!query) return names("--query");
+        options.csv = *query;
+    }
+    if (!raw.csv.empty() && raw.csv != "noheader") {
+        problem = fmt::format("--csv: '{}' is not noheader", raw.csv);
+        return false;
+    }
+    options.csv_header = raw.csv != "noheader" && raw.format != "csv,noheader";
+    return true;
+}
+
+bool asks_for_query_help(const RawOptions& raw) {
+    return raw.help_query || (raw.query.size() == 1 && raw.query.front() == "help");
 }
 
 }  // namespace
@@ -110,27 +191,28 @@ std::optional<int> parse_options(int argc, const char* const* argv, bool on_term
     add_options(app, raw, options);
     if (const auto exit_code = parse_command_line(app, argc, argv)) return exit_code;
 
-    std::string problem;
-    const auto rejected = [&](const char* option) {
-        return usage_error("shmtop", fmt::format("{}: {}", option, problem));
-    };
-    if (!add_devices(options.filter, raw.devices, problem)) return rejected("--device");
-    if (!add_pids(options.filter, raw.pids, problem)) return rejected("--pid");
-    if (!add_types(options.filter, raw.types, problem)) return rejected("--type");
-    if (!set_sort_key(options.filter, raw.sort_key, problem)) return rejected("--sort");
-    if (app.count("--check") > 0) {
-        options.check = Check::parse(raw.check, problem);
-        if (!options.check) return rejected("--check");
+    if (asks_for_query_help(raw)) {
+        return write_stdout(csv_query_help()) == OutputResult::failed ? exit_failure : exit_ok;
     }
-    if (raw.json && raw.csv) return usage_error("shmtop", "--json and --csv exclude each other");
 
+    std::string problem;
+    std::optional<View> format;
+    if (!read_words(app, raw, options, problem)) return usage_error("shmtop", problem);
+    if (!asked_format(app, raw, format, problem)) return usage_error("shmtop", problem);
     const bool iterations_given = app.count("--iterations") > 0;
     if (raw.once && iterations_given && options.iterations != 1) {
         return usage_error("shmtop", "--once and --iterations exclude each other");
     }
-    options.view = chosen_view(raw, options, iterations_given, on_terminal);
+    if (app.count("--wait") > 0) {
+        if (!options.check) return usage_error("shmtop", "--wait is for --check: say what to wait for");
+        if (iterations_given && options.iterations != 1) {
+            return usage_error("shmtop", "--wait and --iterations exclude each other");
+        }
+        options.wait = std::chrono::nanoseconds(std::llround(raw.wait_seconds * 1e9));
+    }
+    options.view = format ? *format : chosen_view(raw, options, iterations_given, on_terminal);
     const bool endless_by_itself =
-        raw.batch && !raw.once && !iterations_given && on_terminal && options.output_file.empty();
+        raw.batch && !raw.once && !iterations_given && !options.wait && on_terminal && options.output_file.empty();
     if (endless_by_itself && options.view == View::text) options.iterations = 0;
     const char* no_color = std::getenv("NO_COLOR");
     options.color = !raw.no_color && (no_color == nullptr || *no_color == '\0');

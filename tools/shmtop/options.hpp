@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "shmtop/check.hpp"
 #include "shmtop/filter.hpp"
+#include "shmtop/view_csv.hpp"
 
 namespace trackshm::tools {
 
@@ -15,6 +17,7 @@ enum class View {
     text,   // the same frame as plain text
     json,
     csv,
+    prom,   // Prometheus's text format
     none,   // --check alone: the exit code is all the output there is
 };
 
@@ -26,7 +29,10 @@ struct Options {
     bool all = false;              // devices that never held anything, too
     bool color = true;
     std::string output_file;       // empty: stdout
+    CsvQuery csv;
+    bool csv_header = true;
     std::optional<Check> check;
+    std::optional<std::chrono::nanoseconds> wait;  // for the check to hold
     Filter filter;
 };
 

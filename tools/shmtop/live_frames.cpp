@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmtop/live_frames.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+namespace trackshm::tools {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How often a frame that is waited for is looked for. Looking costs the aggregator nothing.
+constexpr std::chrono::milliseconds look_interval{20};
+
+bool read_alive(stats::Reader& reader, stats::Snapshot& snapshot, stats::Details* details, stats::Error& error) {
+    if (!reader.read(snapshot, error) || (details != nullptr && !reader.read_details(*details, error))) return false;
+    if (snapshot.aggregator_alive) return true;
+    error = {stats::ErrorKind::no_aggregator,
+             "the aggregator of namespace " + snapshot.name_space + " is gone: start shm_aggregator again"};
+    return false;
+}
+
+// What waiting may cure.
+bool is_passing(const stats::Error& error) {
+    return error.kind == stats::ErrorKind::no_aggregator || error.kind == stats::ErrorKind::system;
+}
+
+}  // namespace
+
+FrameResult LiveFrames::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
+    if (iterations_ != 0 && done_ == iterations_) return FrameResult::end;
+    std::this_thread::sleep_until(due_);
+    due_ = std::max(due_ + refresh_, Clock::now());
+    ++done_;
+    return read_alive(reader_, snapshot, with_details_ ? &details : nullptr, error) ? FrameResult::frame : FrameResult::failed;
+}
+
+FrameResult AwaitedFrame::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
+    if (done_) return FrameResult::end;
+    done_ = true;
+    const auto end = Clock::now() + patience_;
+    std::optional<stats::Reader> reader;
+    while (true) {
+        if (!reader) reader = stats::Reader::open(name_space_, error);
+        const bool has_frame = reader && read_alive(*reader, snapshot, with_details_ ? &details : nullptr, error);
+        if (has_frame && is_good_(snapshot)) return FrameResult::frame;
+        if (!has_frame) {
+            if (!is_passing(error)) return FrameResult::failed;
+            reader.reset();  // a successor may publish elsewhere
+        }
+        const auto now = Clock::now();
+        if (now >= end) return has_frame ? FrameResult::frame : FrameResult::failed;
+        std::this_thread::sleep_for(std::min<Clock::duration>(look_interval, end - now));
+    }
+}
+
+}  // namespace trackshm::tools
