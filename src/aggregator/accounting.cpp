@@ -16,19 +16,21 @@ constexpr std::size_t prefetch_events = 12;
 
 }  // namespace
 
-bool Accounting::apply(TrackedProcess& process, const Batch& batch, std::uint32_t now_seconds) noexcept {
+bool Accounting::apply(TrackedProcess& process, const Batch& batch, const BatchTime& time) noexcept {
+    time_ = time;
+    lacks_usage_room_ = false;
     process.table_header().applied += batch.reports;
     const std::span<const Event> events = batch.events();
     for (std::size_t i = 0; i < events.size(); ++i) {
         if (i + prefetch_events < events.size()) process.table().prefetch(events[i + prefetch_events].id);
-        if (!apply(process, events[i], now_seconds) || ledger_.log().overflowed()) return false;
+        if (!apply(process, events[i]) || ledger_.log().overflowed()) return false;
     }
-    return true;
+    return !lacks_usage_room_;
 }
 
-inline bool Accounting::apply(TrackedProcess& process, const Event& event, std::uint32_t now_seconds) noexcept {
+inline bool Accounting::apply(TrackedProcess& process, const Event& event) noexcept {
     switch (event.kind) {
-        case EventKind::allocation: return allocate(process, event, now_seconds);
+        case EventKind::allocation: return allocate(process, event);
         case EventKind::free_by_id:
         case EventKind::free_on_device:
         case EventKind::free_exact:
@@ -50,13 +52,14 @@ inline bool Accounting::apply(TrackedProcess& process, const Event& event, std::
     return true;
 }
 
-inline bool Accounting::allocate(TrackedProcess& process, const Event& event, std::uint32_t now_seconds) noexcept {
+inline bool Accounting::allocate(TrackedProcess& process, const Event& event) noexcept {
     const std::uint32_t slot = ledger_.slot_for(event.device);
     if (slot == Ledger::none) [[unlikely]] {
         reject(process);
         return true;
     }
-    const auto inserted = process.table().insert(event.id, event.device, event.type, event.size, now_seconds);
+    const auto inserted = process.table().insert(event.id, event.device, event.type, event.size,
+                                                 time_.monotonic_seconds);
     if (inserted.no_room) [[unlikely]] return false;
     TableHeader& header = process.table_header();
     if (inserted.replaced.taken()) [[unlikely]] {
@@ -64,6 +67,10 @@ inline bool Accounting::allocate(TrackedProcess& process, const Event& event, st
         release_cell(process, inserted.replaced);
     }
     Account& account = this->account(process, slot, event.type);
+    const SizeClass size_class = change_class(process, account, event.size);
+    size_class.live += 1;
+    size_class.allocated += 1;
+    keep_share_of_peak(account);
     account.usage->buffers += 1;
     account.usage->buffer_bytes += event.size;
     account.memory->allocations += 1;
@@ -118,6 +125,9 @@ void Accounting::close_device(TrackedProcess& process, std::uint16_t device) noe
         const UsageCell* usage = process.find_usage(slot, type);
         if (usage == nullptr) continue;
         Account& account = this->account(process, slot, type);
+        for (std::uint32_t c = 0; c < shm::size_class_count; ++c) {
+            if (usage->live_by_class[c] != 0) change_class(process, account, shm::size_class_limit(c)).live = 0;
+        }
         release(process.table_header(), account, usage->buffers, usage->buffer_bytes);
         change_gauge(process.table_header(), account, 0);
     }
@@ -180,24 +190,60 @@ void Accounting::reject(TrackedProcess& process) noexcept {
 
 // --- accounts -------------------------------------------------------------------------------------------------------
 
-// The first touch of an account in a log batch: finds its places and saves them.
+// The first touch of an account in a log batch: finds its places and saves them, but for the classes.
 void Accounting::open_account(Account& account, TrackedProcess& process, std::uint32_t slot,
                               std::uint32_t type) noexcept {
     account.device = &ledger_.change_device(slot);
     account.memory = &ledger_.change_memory(slot, type);
     account.memory->seen = 1;
-    account.usage = &process.change_usage(slot, type, account.device->device);
+    account.usage = process.change_usage(slot, type, account.device->device);
+    account.saved_classes = 0;
+    if (account.usage == nullptr) [[unlikely]] {  // the batch will be rolled back
+        lacks_usage_room_ = true;
+        account.usage = &unstored_usage_;
+        account.saved_classes = ~std::uint64_t{0};
+    }
+    DeviceAnnex* const annex = ledger_.annex(slot);
+    account.allocated_by_class = (annex != nullptr ? annex->classes[type] : unstored_classes_).allocated;
     account.batch = ledger_.log().batch();
 }
 
+// Of that size, both saved by one check.
+inline Accounting::SizeClass Accounting::change_class(TrackedProcess& process, Account& account,
+                                                      std::uint64_t size) noexcept {
+    const std::uint32_t size_class = shm::size_class_of(size);
+    const std::uint64_t bit = std::uint64_t{1} << size_class;
+    if ((account.saved_classes & bit) == 0) [[unlikely]] {
+        process.save_class(*account.usage, size_class);
+        if (account.allocated_by_class != unstored_classes_.allocated) {
+            ledger_.save(account.allocated_by_class[size_class]);
+        }
+        account.saved_classes |= bit;
+    }
+    return {account.usage->live_by_class[size_class], account.allocated_by_class[size_class]};
+}
+
+// Before a change of what is live in a usage cell, and so before its device can come to a next peak.
+inline void Accounting::keep_share_of_peak(Account& account) noexcept {
+    if (account.usage->share_epoch == account.device->peak_epoch) return;
+    account.usage->share_bytes = account.usage->live_bytes();
+    account.usage->share_epoch = account.device->peak_epoch;
+}
+
 inline void Accounting::add_live(TableHeader& process, Account& account, std::uint64_t bytes) noexcept {
+    DeviceAccount& device = *account.device;
     account.memory->live_bytes += bytes;
-    account.device->live_bytes += bytes;
+    device.live_bytes += bytes;
     process.live_bytes += bytes;
     account.usage->peak_bytes = std::max(account.usage->peak_bytes, account.usage->live_bytes());
     account.memory->peak_bytes = std::max(account.memory->peak_bytes, account.memory->live_bytes);
-    account.device->peak_bytes = std::max(account.device->peak_bytes, account.device->live_bytes);
     process.peak_bytes = std::max(process.peak_bytes, process.live_bytes);
+    device.interval_peak_bytes = std::max(device.interval_peak_bytes, device.live_bytes);
+    if (device.live_bytes > device.peak_bytes) {
+        device.peak_bytes = device.live_bytes;
+        device.peak_epoch += 1;
+        device.peak_unix_ns = time_.unix_ns;
+    }
 }
 
 inline void Accounting::subtract_live(TableHeader& process, Account& account, std::uint64_t bytes) noexcept {
@@ -208,6 +254,7 @@ inline void Accounting::subtract_live(TableHeader& process, Account& account, st
 
 inline void Accounting::release(TableHeader& process, Account& account, std::uint64_t buffers,
                                 std::uint64_t bytes) noexcept {
+    keep_share_of_peak(account);
     account.usage->buffers -= buffers;
     account.usage->buffer_bytes -= bytes;
     account.memory->deallocations += buffers;
@@ -217,6 +264,7 @@ inline void Accounting::release(TableHeader& process, Account& account, std::uin
 }
 
 void Accounting::change_gauge(TableHeader& process, Account& account, std::uint64_t bytes) noexcept {
+    keep_share_of_peak(account);
     const std::uint64_t before = account.usage->gauge_bytes;
     account.usage->gauge_bytes = bytes;
     account.memory->gauge_bytes += bytes - before;
@@ -234,13 +282,15 @@ inline void Accounting::release_cell(TrackedProcess& process, const Cell& cell) 
         process.table_header().flags &= ~std::uint32_t{shm::process_exact};
         return;
     }
-    release(process.table_header(), account(process, slot, cell.type()), 1, cell.size());
+    Account& account = this->account(process, slot, cell.type());
+    change_class(process, account, cell.size()).live -= 1;
+    release(process.table_header(), account, 1, cell.size());
 }
 
-void Accounting::reconcile(const std::vector<UsageCell>& held) noexcept {
-    std::vector<UsageCell> sums(shm::max_type_rows);
-    for (const UsageCell& cell : held) {
-        UsageCell& sum = sums[ledger_.slot_of(static_cast<std::uint16_t>(cell.device)) * shm::type_count + cell.type];
+void Accounting::reconcile(const std::vector<Holding>& held) noexcept {
+    std::vector<Holding> sums(shm::max_type_rows);
+    for (const Holding& cell : held) {
+        Holding& sum = sums[ledger_.slot_of(static_cast<std::uint16_t>(cell.device)) * shm::type_count + cell.type];
         sum.buffers += cell.buffers;
         sum.buffer_bytes += cell.buffer_bytes;
         sum.gauge_bytes += cell.gauge_bytes;
@@ -248,16 +298,16 @@ void Accounting::reconcile(const std::vector<UsageCell>& held) noexcept {
     for (std::uint32_t slot = 0; slot < ledger_.header().devices; ++slot) {
         std::uint64_t live_bytes = 0;
         for (std::uint32_t type = 0; type < shm::type_count; ++type) {
-            const UsageCell& sum = sums[slot * shm::type_count + type];
+            const Holding& sum = sums[slot * shm::type_count + type];
+            const std::uint64_t sum_bytes = sum.buffer_bytes + sum.gauge_bytes;
             const MemoryAccount& now = ledger_.memory(slot, type);
-            live_bytes += sum.live_bytes();
-            const bool agrees = now.allocations - now.deallocations == sum.buffers &&
-                                now.live_bytes == sum.live_bytes() && now.gauge_bytes == sum.gauge_bytes;
+            live_bytes += sum_bytes;
+            const bool agrees = now.allocations - now.deallocations == sum.buffers && now.live_bytes == sum_bytes && now.gauge_bytes == sum.gauge_bytes;
             if (agrees) continue;
             MemoryAccount& memory = ledger_.change_memory(slot, type);
             memory.deallocations = memory.allocations - sum.buffers;
             memory.deallocated_bytes = memory.allocated_bytes - sum.buffer_bytes;
-            memory.live_bytes = sum.live_bytes();
+            memory.live_bytes = sum_bytes;
             memory.gauge_bytes = sum.gauge_bytes;
         }
         if (ledger_.device(slot).live_bytes != live_bytes) ledger_.change_device(slot).live_bytes = live_bytes;
@@ -289,6 +339,11 @@ void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters,
         Account& account = this->account(process, slot, usage.type);
         release(header, account, usage.buffers, usage.buffer_bytes);
         change_gauge(header, account, 0);
+        if (const std::uint64_t share = share_of_peak(usage, *account.device); share != 0) {
+            shm::HolderRow holder{header.pid, static_cast<std::uint16_t>(usage.type), 1, share, {}};
+            std::memcpy(holder.comm, header.comm, sizeof holder.comm);
+            ledger_.add_ended_holder(slot, holder);
+        }
     }
 
     shm::EventCounters& ended = ledger_.change_header().ended;

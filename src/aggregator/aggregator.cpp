@@ -61,6 +61,7 @@ Aggregator::Aggregator(Options options)
     : options_(std::move(options)),
       uid_(geteuid()),
       details_publisher_(publisher_.segment()),
+      history_(publisher_.segment()),
       accounting_(ledger_),
       discovery_(options_.name_space),
       attacher_(options_.name_space, uid_, ledger_) {}
@@ -102,6 +103,7 @@ Aggregator::Start Aggregator::start(std::string& message) {
     publisher_.announce(ledger_.header().start_count);
 
     now_ns_ = monotonic_ns();
+    history_.open(ledger_, now_ns_);
     take_stock();
     for (const auto& table : discovery_.scan(SegmentKind::table)) {
         if (auto orphan = attacher_.adopt_orphan(table)) end(*orphan);
@@ -117,7 +119,7 @@ Aggregator::~Aggregator() {
 }
 
 void Aggregator::take_stock() {
-    std::vector<UsageCell> held;
+    std::vector<Holding> held;
     for (const auto& table : discovery_.scan(SegmentKind::table)) attacher_.take_stock(table, held);
     ledger_.log().begin(0, 0);
     accounting_.reconcile(held);
@@ -135,6 +137,7 @@ void Aggregator::run(int stop_fd, ServiceManager& manager) {
     const std::uint64_t deadline_ns = monotonic_ns() + longest_farewell_ns;
     while (turn() && now_ns_ < deadline_ns) {
     }
+    history_.sample(ledger_, now_ns_);
     publish(now_ns_);
     publish_details(now_ns_);
     flush_event_log();
@@ -159,6 +162,10 @@ bool Aggregator::turn() {
     if (turn_events_ != 0) changed_ = true;
     if (options_.log_events) flush_event_log();
 
+    if (history_.is_due(now_ns_)) {
+        history_.sample(ledger_, now_ns_);
+        ledger_.reserve_annexes();
+    }
     if (turn_events_ != 0) last_event_ns_ = now_ns_;
     if (changed_ && (turn_events_ == 0 || now_ns_ - last_publish_ns_ >= publish_interval_ns)) publish(now_ns_);
     if (now_ns_ - last_beat_ns_ >= beat_interval_ns) {
@@ -216,6 +223,7 @@ Aggregator::Applied Aggregator::apply(TrackedProcess& process) {
             return Applied::all;
         }
         const bool log_was_full = ledger_.log().overflowed();
+        if (!log_was_full && accounting_.lacks_usage_room()) return starve(process);
         roll_back(process);
         if (log_was_full && batch_.limit > 1) {  // frees of many entries each
             batch_.limit /= 8;
@@ -233,7 +241,8 @@ bool Aggregator::apply_events(TrackedProcess& process) {
     TableHeader& table = process.table_header();
     ledger_.log().begin(table.own_pid, table.nonce);
     process.save_header();
-    if (!accounting_.apply(process, batch_, static_cast<std::uint32_t>(now_ns_ / 1'000'000'000))) return false;
+    const BatchTime time{static_cast<std::uint32_t>(now_ns_ / 1'000'000'000), unix_ns()};
+    if (!accounting_.apply(process, batch_, time)) return false;
     std::copy(batch_.positions.begin(), batch_.positions.end(), table.lane_positions);
     table.estate_position = batch_.estate_position;
     table.slots_applied += batch_.slots;
@@ -381,7 +390,7 @@ void Aggregator::end(TrackedProcess& process) {
 // --- publishing and waiting -----------------------------------------------------------------------------------------
 
 void Aggregator::publish(std::uint64_t now_ns) {
-    publisher_.publish(ledger_, processes_, waiting_processes_);
+    publisher_.publish(ledger_, history_, processes_, waiting_processes_);
     // Only now may trackshm_sync return: what it waits for is where readers look.
     for (const auto& process : processes_) {
         if (process->watermark_is_due()) process->publish_watermark();

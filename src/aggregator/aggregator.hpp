@@ -11,6 +11,7 @@
 #include "aggregator/accounting.hpp"
 #include "aggregator/details_publisher.hpp"
 #include "aggregator/discovery.hpp"
+#include "aggregator/history.hpp"
 #include "aggregator/ledger.hpp"
 #include "aggregator/lifecycle.hpp"
 #include "aggregator/process.hpp"
@@ -74,6 +75,7 @@ private:
     Ledger ledger_;
     Publisher publisher_;
     DetailsPublisher details_publisher_;
+    History history_;
     Accounting accounting_;
     Discovery discovery_;
     Attacher attacher_;

@@ -4,6 +4,7 @@
 // as quickly as without it. See shm/details_abi.hpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -24,7 +25,19 @@ public:
     void publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes);
 
 private:
+    using LiveClasses = std::array<std::uint64_t, shm::size_class_count>;
+
+    void collect_process(const Ledger& ledger, TrackedProcess& process);
+    void collect_device(const Ledger& ledger, std::uint32_t slot);
+    void collect_peak(const Ledger& ledger, std::uint32_t slot, shm::DetailsRow& row);
+    void collect_failure(const DeviceAnnex& annex, shm::DetailsRow& row);
+    void collect_classes(const Ledger& ledger, const DeviceAnnex& annex, std::uint32_t slot);
+    void store();
+
     shm::Segment& stats_;
+    // Of all processes, by slot; and by slot and type.
+    std::vector<std::vector<shm::HolderRow>> holders_by_slot_;
+    std::vector<LiveClasses> live_by_memory_;
     // The block under construction, in private memory.
     shm::DetailsHeader header_{};
     std::vector<shm::DetailsRow> devices_;

@@ -31,6 +31,7 @@ std::string Ledger::open(const std::string& name_space, std::uint32_t uid) {
     }
     header().start_count += 1;
     reload();
+    reserve_annexes();
     return {};
 }
 
@@ -42,7 +43,7 @@ bool Ledger::is_usable(std::uint32_t uid) const noexcept {
 std::string Ledger::create(const std::string& name_space, std::uint32_t uid) {
     forget(name_space, uid);
     const std::string temporary = shm::temporary_segment_name(name_space, getpid(), shm::random_nonce());
-    if (segment_.create(temporary, ledger_segment_bytes, ledger_segment_bytes) != SegmentStatus::ok) {
+    if (segment_.create(temporary, ledger_segment_bytes, annexes_offset) != SegmentStatus::ok) {
         return "cannot create the ledger in /dev/shm: " + reason_and_remedy(errno);
     }
     LedgerHeader& h = header();
@@ -50,6 +51,7 @@ std::string Ledger::create(const std::string& name_space, std::uint32_t uid) {
     h.layout = shm::layout_version;
     h.uid = uid;
     h.boot_id = shm::boot_id();
+    h.nonce = shm::random_nonce();
     auto* memories = segment_.at<MemoryAccount>(memories_offset);
     for (std::uint32_t i = 0; i < shm::max_type_rows; ++i) memories[i].capacity_bytes = shm::unknown_capacity;
     if (segment_.publish_as(shm::ledger_segment_name(name_space, uid)) != SegmentStatus::ok) {
@@ -131,8 +133,44 @@ std::uint32_t Ledger::slot_for(std::uint16_t device) noexcept {
     DeviceAccount& account = change_device(slot);
     account.device = device;
     account.peak_exact = 1;
+    reserve_annex(slot);
     slots_[device] = static_cast<std::uint16_t>(slot);
     return slot;
+}
+
+// --- annexes --------------------------------------------------------------------------------------------------------
+
+void Ledger::reserve_annex(std::uint32_t slot) noexcept {
+    if (has_annex_[slot] != 0) return;
+    const bool reserved = segment_.reserve(annexes_offset + slot * annex_bytes, annex_bytes) == SegmentStatus::ok;
+    has_annex_[slot] = reserved ? 1 : 0;
+}
+
+void Ledger::reserve_annexes() noexcept {
+    for (std::uint32_t slot = 0; slot < header().devices; ++slot) reserve_annex(slot);
+}
+
+// Keeps the largest.
+void Ledger::add_ended_holder(std::uint32_t slot, const shm::HolderRow& holder) noexcept {
+    DeviceAnnex* const device_annex = annex(slot);
+    if (device_annex == nullptr) return;
+    EndedHolders& ended = device_annex->ended;
+    save(ended.epoch);
+    save(ended.count);
+    if (ended.epoch != device(slot).peak_epoch) {
+        ended.epoch = device(slot).peak_epoch;
+        ended.count = 0;
+    }
+    shm::HolderRow* place = nullptr;
+    if (ended.count < stats::max_peak_holders) {
+        place = &ended.holders[ended.count++];
+    } else {
+        place = std::min_element(std::begin(ended.holders), std::end(ended.holders),
+                                 [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
+        if (place->bytes >= holder.bytes) return;
+    }
+    save(*place);
+    *place = holder;
 }
 
 std::vector<std::uint32_t> Ledger::slots_by_device() const {

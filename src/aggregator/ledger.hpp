@@ -49,6 +49,26 @@ public:
     DeviceAccount& change_device(std::uint32_t slot) noexcept;
     MemoryAccount& change_memory(std::uint32_t slot, std::uint32_t type) noexcept;
     LedgerHeader& change_header() noexcept;
+
+    // A device's annex, or null while there was no room for it in /dev/shm: then what it is for is not known. Within a
+    // batch, save what is changed.
+    DeviceAnnex* annex(std::uint32_t slot) const noexcept {
+        return has_annex_[slot] != 0 ? segment_.at<DeviceAnnex>(annexes_offset + slot * annex_bytes) : nullptr;
+    }
+    template <class Part>
+    void save(const Part& part) noexcept {
+        const auto* const place = reinterpret_cast<const std::byte*>(&part);
+        log_->save(LogTarget::ledger, static_cast<std::uint64_t>(place - segment_.data()), place, sizeof part);
+    }
+    // Sees to the annexes that there was no room for.
+    void reserve_annexes() noexcept;
+    // Within a batch: the share that a process had of the current peak, now that it ends.
+    void add_ended_holder(std::uint32_t slot, const shm::HolderRow& holder) noexcept;
+    // Between batches: what is live now is the most since the last sample. One store.
+    void begin_interval(std::uint32_t slot) noexcept {
+        DeviceAccount& account = segment_.at<DeviceAccount>(accounts_offset)[slot];
+        account.interval_peak_bytes = account.live_bytes;
+    }
     void add_exited(const shm::ExitedRow& row) noexcept;
 
     // After a roll-back: what is kept outside the segment is read from it again.
@@ -63,11 +83,13 @@ private:
     std::string create(const std::string& name_space, std::uint32_t uid);
     bool goes_on(const std::string& name_space) noexcept;
     void recover(const std::string& name_space) noexcept;
+    void reserve_annex(std::uint32_t slot) noexcept;
     bool first_touch(std::uint64_t& last_batch) noexcept;
 
     shm::Segment segment_;
     std::optional<UndoLog> log_;
     std::vector<std::uint16_t> slots_ = std::vector<std::uint16_t>(shm::max_device_id + 1, no_slot);
+    std::vector<std::uint8_t> has_annex_ = std::vector<std::uint8_t>(shm::max_devices);
     // Batch in which each account was last saved.
     std::uint64_t header_saved_ = 0;
     std::vector<std::uint64_t> device_saved_ = std::vector<std::uint64_t>(shm::max_devices);

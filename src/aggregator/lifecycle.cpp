@@ -90,6 +90,7 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         }
         const SegmentStatus mapped = process->table().attach();
         if (mapped != SegmentStatus::ok) return refused(mapped);
+        if (!process->reserve_usage()) return refused(SegmentStatus::no_space);
         process->index_usage(ledger_);
         process->release_slots();  // what was committed but not yet given back when the last aggregator died
         return process;
@@ -110,14 +111,17 @@ void Attacher::remove_unfinished(const Discovery::Found& found) const noexcept {
     if (kill(found.name.pid, 0) != 0 && errno == ESRCH) ::unlink(path.c_str());  // EPERM: it is alive
 }
 
-void Attacher::take_stock(const Discovery::Found& found, std::vector<UsageCell>& held) noexcept {
+void Attacher::take_stock(const Discovery::Found& found, std::vector<Holding>& held) noexcept {
     try {
         Segment table;
         const SegmentStatus status = table.open(found.file, bip::read_only, first_area_offset);
         if (status != SegmentStatus::ok || table.owner_uid() != uid_) return;
         if (!is_our_table(table, found.name.nonce) || !is_sound_table(table, ledger_)) return table.unlink();
         const auto* cells = table.at<const UsageCell>(usage_offset);
-        held.insert(held.end(), cells, cells + table.at<const TableHeader>(0)->usage_cells);
+        for (std::uint32_t i = 0; i < table.at<const TableHeader>(0)->usage_cells; ++i) {
+            held.push_back({cells[i].device, cells[i].type, cells[i].buffers, cells[i].buffer_bytes,
+                            cells[i].gauge_bytes});
+        }
     } catch (...) {  // no memory: then this aggregator will not come far
     }
 }

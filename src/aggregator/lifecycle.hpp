@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "aggregator/accounting.hpp"
 #include "aggregator/discovery.hpp"
 #include "aggregator/ledger.hpp"
 #include "aggregator/process.hpp"
@@ -30,7 +31,7 @@ public:
 
     // Before anything is attached: adds what a table of ours says its process holds to `held`. A table that cannot be gone
     // on with is removed: its process starts over, not exact.
-    void take_stock(const Discovery::Found& table, std::vector<UsageCell>& held) noexcept;
+    void take_stock(const Discovery::Found& table, std::vector<Holding>& held) noexcept;
 
     // A table whose process segment is gone: what it held is to be released. Null if it was accounted for already.
     std::unique_ptr<TrackedProcess> adopt_orphan(const Discovery::Found& table) noexcept;

@@ -319,17 +319,33 @@ UsageCell* TrackedProcess::find_usage(std::uint32_t device_slot, std::uint32_t t
     return index == 0 ? nullptr : &usage_cells()[index - 1];
 }
 
-UsageCell& TrackedProcess::change_usage(std::uint32_t device_slot, std::uint32_t type, std::uint32_t device) noexcept {
+bool TrackedProcess::reserve_usage(std::uint32_t cells) noexcept {
+    const std::uint32_t wanted = (cells + usage_cells_per_page - 1) / usage_cells_per_page * usage_cells_per_page;
+    if (wanted <= reserved_usage_cells_) return true;
+    if (table_segment_.reserve(usage_offset, wanted * sizeof(UsageCell)) != SegmentStatus::ok) return false;
+    reserved_usage_cells_ = wanted;
+    return true;
+}
+
+UsageCell* TrackedProcess::change_usage(std::uint32_t device_slot, std::uint32_t type, std::uint32_t device) noexcept {
     std::uint16_t& index = usage_index_[device_slot * type_count + type];
     const bool is_new = index == 0;
-    if (is_new) index = static_cast<std::uint16_t>(++table_header().usage_cells);
+    if (is_new) {
+        if (!reserve_usage(table_header().usage_cells + 1)) return nullptr;
+        index = static_cast<std::uint16_t>(++table_header().usage_cells);
+    }
     UsageCell& cell = usage_cells()[index - 1];
     if (usage_saved_[index - 1] != log_.batch()) {
         usage_saved_[index - 1] = log_.batch();
-        log_.save(LogTarget::table, usage_offset + (index - 1) * sizeof(UsageCell), &cell, sizeof cell);
+        save_table_bytes(&cell, offsetof(UsageCell, live_by_class));
     }
-    if (is_new) cell = {device, type, 0, 0, 0, 0};
-    return cell;
+    if (is_new) {
+        save_table_bytes(cell.live_by_class, sizeof cell.live_by_class);
+        cell = UsageCell{};
+        cell.device = device;
+        cell.type = type;
+    }
+    return &cell;
 }
 
 void TrackedProcess::restore(std::byte* ledger, std::uint64_t offset, const std::byte* bytes,

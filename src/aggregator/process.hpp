@@ -95,9 +95,16 @@ public:
         table_header().flags = starved ? table_header().flags | flag : table_header().flags & ~flag;
     }
 
-    // Usage cell of (device slot, type), or null. Within a batch: saved before it is changed.
+    // Usage cell of (device slot, type), or null.
     UsageCell* find_usage(std::uint32_t device_slot, std::uint32_t type) noexcept;
-    UsageCell& change_usage(std::uint32_t device_slot, std::uint32_t type, std::uint32_t device) noexcept;
+    // Within a batch: saved before it is changed, all but its classes. Null if it is a new one and there is no storage.
+    UsageCell* change_usage(std::uint32_t device_slot, std::uint32_t type, std::uint32_t device) noexcept;
+    // Within a batch, for a cell that is changed.
+    void save_class(const UsageCell& cell, std::uint32_t size_class) noexcept {
+        save_table_bytes(&cell.live_by_class[size_class], sizeof cell.live_by_class[0]);
+    }
+    // Storage for the usage cells there are. False if there is none.
+    bool reserve_usage() noexcept { return reserve_usage(table_header().usage_cells); }
     // Opens a batch: saves the header's counters.
     void save_header() noexcept;
     void index_usage(const class Ledger& ledger);
@@ -121,6 +128,11 @@ private:
 
     using Identity = std::array<std::uint64_t, offsetof(shm::ProcessHeader, tickets) / sizeof(std::uint64_t)>;
 
+    bool reserve_usage(std::uint32_t cells) noexcept;
+    void save_table_bytes(const void* place, std::uint32_t bytes) noexcept {
+        const auto offset = static_cast<const std::byte*>(place) - table_base();
+        log_.save(LogTarget::table, static_cast<std::uint64_t>(offset), place, bytes);
+    }
     bool accept_tickets(std::uint64_t tickets) noexcept;
     void take_positions(Batch& batch) const noexcept;
     bool collect_heads(Batch& batch) noexcept;
@@ -156,6 +168,7 @@ private:
     shm::bip::mapped_region estate_;
     std::uint64_t estate_count_ = 0;
 
+    std::uint32_t reserved_usage_cells_ = 0;
     std::vector<std::uint16_t> usage_index_;  // by device slot and type: 1 + index of the usage cell
     std::vector<std::uint64_t> usage_saved_;  // batch in which each usage cell was last saved
 };

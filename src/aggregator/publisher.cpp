@@ -143,8 +143,8 @@ void Publisher::beat(std::uint64_t now_monotonic_ns) noexcept {
 
 // --- a publication --------------------------------------------------------------------------------------------------
 
-void Publisher::publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes,
-                        std::uint64_t waiting) {
+void Publisher::publish(const Ledger& ledger, const History& history,
+                        const std::vector<std::unique_ptr<TrackedProcess>>& processes, std::uint64_t waiting) {
     Publication publication(header()->generation, header()->writing);
     block_ = BlockHeader{};
     block_.exact = waiting == 0 ? 1 : 0;
@@ -154,7 +154,7 @@ void Publisher::publish(const Ledger& ledger, const std::vector<std::unique_ptr<
     rows_.clear();
     usage_.clear();
     for (const auto& process : processes) collect_process(*process);
-    collect_devices(ledger);
+    collect_devices(ledger, history);
     collect_exited(ledger);
 
     block_.usage_rows_omitted = usage_section_.make_room(usage_);
@@ -182,13 +182,13 @@ void Publisher::store_rows(std::size_t block, std::uint64_t offset, const std::v
                 rows.size() * sizeof(Row));
 }
 
-void Publisher::collect_devices(const Ledger& ledger) {
+void Publisher::collect_devices(const Ledger& ledger, const History& history) {
     devices_.clear();
     types_.clear();
     for (const std::uint32_t slot : ledger.slots_by_device()) {
         const DeviceAccount& account = ledger.device(slot);
-        DeviceRow row{account.device,     account.peak_exact, account.peak_bytes,
-                      account.live_bytes, account.live_bytes, {}};
+        const History::RecentPeaks recent = history.recent_peaks(ledger, slot);
+        DeviceRow row{account.device, account.peak_exact, account.peak_bytes, recent.of_15s, recent.of_60s, {}};
         std::memcpy(row.name, account.name, sizeof row.name);
         devices_.push_back(row);
         for (std::uint32_t type = 0; type < type_count; ++type) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "aggregator/history.hpp"
 #include "aggregator/ledger.hpp"
 #include "aggregator/process.hpp"
 #include "aggregator/row_section.hpp"
@@ -26,8 +27,8 @@ public:
     OpenResult open(const std::string& name_space, std::uint32_t uid, unsigned mode, std::string& error);
 
     // `waiting` processes are there, but cannot be tracked now.
-    void publish(const Ledger& ledger, const std::vector<std::unique_ptr<TrackedProcess>>& processes,
-                 std::uint64_t waiting);
+    void publish(const Ledger& ledger, const History& history,
+                 const std::vector<std::unique_ptr<TrackedProcess>>& processes, std::uint64_t waiting);
     void beat(std::uint64_t now_monotonic_ns) noexcept;
     // After a failed start: a segment that this run created goes again.
     void withdraw() noexcept;
@@ -40,7 +41,7 @@ private:
     bool try_open(const std::string& name, std::uint32_t uid, OpenResult& result, std::string& error);
     bool try_create(const std::string& name, const std::string& name_space, std::uint32_t uid, unsigned mode,
                     std::string& error);
-    void collect_devices(const Ledger& ledger);
+    void collect_devices(const Ledger& ledger, const History& history);
     void collect_process(TrackedProcess& process);
     void collect_exited(const Ledger& ledger);
     bool reserve_details() noexcept;

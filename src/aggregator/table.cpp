@@ -2,6 +2,7 @@
 #include "aggregator/table.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace trackshm::aggregator {
 
@@ -33,8 +34,14 @@ constexpr std::uint64_t area_bytes(std::uint64_t homes) noexcept {
 SegmentStatus Table::create(shm::Segment& segment, const std::string& temporary_name,
                             std::uint64_t homes) noexcept {
     const std::uint64_t bytes = first_area_offset + area_bytes(homes);
-    const SegmentStatus status = segment.create(temporary_name, bytes, bytes);
-    if (status != SegmentStatus::ok) return status;
+    SegmentStatus status = segment.create(temporary_name, bytes, usage_offset + shm::page_bytes);
+    if (status == SegmentStatus::ok) status = segment.reserve(first_area_offset, bytes - first_area_offset);
+    if (status != SegmentStatus::ok) {
+        const int error = errno;
+        segment.unlink();
+        errno = error;
+        return status;
+    }
     auto* header = segment.at<TableHeader>(0);
     header->magic = table_magic;
     header->layout = shm::layout_version;

@@ -4,7 +4,7 @@
 // writes it; it outlives the aggregator and is how the next one goes on exactly where the last one died.
 //
 //   TableHeader             who the process is, how far its lanes are applied, its counters, where the areas are
-//   UsageCell[4096]         what it holds per (device, type)
+//   UsageCell[4096]         what it holds per (device, type); gets storage as cells are used
 //   area, area, ...         cells of the buffer table, see table.hpp
 //
 // Every store here goes through the undo log first (undo_log.hpp), but for segments not yet published.
@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "shm/details_abi.hpp"
 #include "shm/process_abi.hpp"
-#include "shm/stats_abi.hpp"
 
 namespace trackshm::aggregator {
 
@@ -44,9 +44,14 @@ struct UsageCell {
     std::uint64_t buffers;
     std::uint64_t gauge_bytes;
     std::uint64_t peak_bytes;
+    std::uint64_t share_epoch;  // of the device's peaks, when this cell last changed; and what was live here before that
+    std::uint64_t share_bytes;
+    std::uint64_t unused;
+    std::uint32_t live_by_class[shm::size_class_count];  // buffers
 
     std::uint64_t live_bytes() const noexcept { return buffer_bytes + gauge_bytes; }
 };
+static_assert(sizeof(UsageCell) == 256, "16 cells per page");
 
 // Cells of one area: `cells` of address space for homes, and `slack` more for the run that starts at the last home.
 struct AreaDescriptor {
@@ -113,6 +118,8 @@ struct TableHeader {
 
 inline constexpr std::uint32_t max_usage_cells = shm::max_devices * shm::type_count;
 inline constexpr std::uint64_t usage_offset = shm::round_to_page(sizeof(TableHeader));
+// Storage of the usage cells is reserved in steps of so many.
+inline constexpr std::uint32_t usage_cells_per_page = shm::page_bytes / sizeof(UsageCell);
 inline constexpr std::uint64_t first_area_offset =
     shm::round_to_page(usage_offset + max_usage_cells * sizeof(UsageCell));
 

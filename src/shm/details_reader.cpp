@@ -106,6 +106,10 @@ void take_history(Details& details, const Segment& segment) {
                      unix_minus_monotonic_ns);
         copy_history(device->ten_seconds, header.ten_seconds, rings + ten_second_samples_offset, ten_second_samples,
                      max_ten_second_samples, unix_minus_monotonic_ns);
+        if (header.device_and_one.load(std::memory_order_acquire) != device_and_one) {  // an aggregator began anew
+            device->seconds.clear();
+            device->ten_seconds.clear();
+        }
     }
 }
 

@@ -140,7 +140,8 @@ TEST_CASE("a log that runs full says so while every account can still be saved, 
     log.begin(0, 0);
     std::uint64_t saved = 0;
     for (; !log.overflowed(); ++saved) log.save(LogTarget::table, saved, place.data(), place.size());
-    constexpr std::uint64_t accounts_bytes = exited_offset - accounts_offset + max_usage_cells * sizeof(UsageCell);
+    constexpr std::uint64_t usage_bytes = offsetof(UsageCell, live_by_class);
+    constexpr std::uint64_t accounts_bytes = exited_offset - accounts_offset + max_usage_cells * usage_bytes;
     constexpr std::uint64_t record_overhead_bytes = 24;
     constexpr std::uint64_t accounts = shm::max_devices + shm::max_type_rows + max_usage_cells;
     CHECK(log_capacity_bytes - log.used_bytes() >= accounts_bytes + accounts * record_overhead_bytes + sizeof(TableHeader));

@@ -13,12 +13,20 @@ namespace {
 
 const char* const type_names[] = {"DRAM", "L1", "SYSTEM_MEMORY", "L1_SMALL", "TRACE", "CIRCULAR_BUFFER"};
 
+// The largest size of the class that a size belongs to.
+std::uint64_t class_limit(std::uint64_t size) {
+    std::uint64_t limit = 1;
+    while (limit < size) limit *= 2;
+    return limit;
+}
+
 unsigned to_unsigned(std::uint64_t number) { return static_cast<unsigned>(number); }
 
 }  // namespace
 
 void Model::carry_out(const std::string& name, const std::vector<std::string>& commands) {
     Process& process = processes_[name];
+    process.name = name;
     for (const std::string& command : commands) {
         std::istringstream words(command);
         std::string verb;
@@ -105,11 +113,14 @@ void Model::carry_out(Process& process, const std::string& verb, const std::vect
 }
 
 void Model::change(Process& process, Place place, Number more, Number less) {
-    for (Level* level :
-         {&process.level, &process.usage[place].level, &memories_[place].level, &devices_[place.first]}) {
+    Device& device = devices_[place.first];
+    const Number peak_before = device.level.peak;
+    for (Level* level : {&process.level, &process.usage[place].level, &memories_[place].level, &device.level}) {
         level->add(more);
         level->subtract(less);
     }
+    device.shares[{process.name, place.second}] += more - less;
+    if (device.level.peak != peak_before) device.at_peak = device.shares;
 }
 
 void Model::allocate(Process& process, Place place, Number bytes, Number id) {
@@ -120,6 +131,7 @@ void Model::allocate(Process& process, Place place, Number bytes, Number id) {
     Memory& memory = memories_[place];
     ++memory.allocations;
     memory.allocated += bytes;
+    ++memory.allocated_by_class[class_limit(bytes)];
     change(process, place, bytes, 0);
 }
 
@@ -176,6 +188,36 @@ void Model::end(const std::string& name, bool clean) {
     processes_.erase(name);
 }
 
+json Model::at_peak(const Device& device) const {
+    if (device.level.peak == 0) return nullptr;
+    json holders = json::array();
+    for (const auto& [share, bytes] : device.at_peak) {
+        if (bytes == 0) continue;
+        holders.push_back({{"who", share.first},
+                           {"type", type_names[share.second]},
+                           {"bytes", bytes},
+                           {"ended", !processes_.contains(share.first)}});
+    }
+    std::sort(holders.begin(), holders.end(), [](const json& a, const json& b) {
+        return std::pair(a.at("who"), a.at("type")) < std::pair(b.at("who"), b.at("type"));
+    });
+    return {{"bytes", device.level.peak}, {"holders", holders}, {"rest_bytes", 0}};
+}
+
+json Model::size_histogram(Place place) const {
+    Classes live;
+    for (const auto& process : processes_) {
+        for (const auto& id : process.second.buffers) {
+            for (const Buffer& buffer : id.second) live[class_limit(buffer.bytes)] += buffer.place == place ? 1 : 0;
+        }
+    }
+    json classes = json::array();
+    for (const auto& [limit, allocated] : memories_.at(place).allocated_by_class) {
+        classes.push_back({{"le_bytes", limit}, {"allocated_total", allocated}, {"live", live[limit]}});
+    }
+    return classes;
+}
+
 json Model::figures() const {
     json result;
     Number reported = ended_reported_, coalesced = ended_coalesced_, unknown = ended_unknown_, ambiguous = ended_ambiguous_,
@@ -213,7 +255,7 @@ json Model::figures() const {
         implicit += process.implicit;
     }
     json devices = json::array();
-    for (const auto& [device, level] : devices_) {
+    for (const auto& [device, account] : devices_) {
         json types = json::array();
         for (const auto& [place, memory] : memories_) {
             if (place.first != device) continue;
@@ -226,13 +268,15 @@ json Model::figures() const {
                              {"allocated_bytes_total", memory.allocated},
                              {"deallocations_total", memory.deallocations},
                              {"deallocated_bytes_total", memory.deallocated},
-                             {"allocation_failures_total", memory.failures}});
+                             {"allocation_failures_total", memory.failures},
+                             {"size_histogram", size_histogram(place)}});
         }
         const auto name = names_.find(device);
         devices.push_back({{"device", device},
                            {"name", name == names_.end() ? "" : name->second},
-                           {"live_bytes", level.live},
-                           {"peak_bytes", level.peak},
+                           {"live_bytes", account.level.live},
+                           {"peak_bytes", account.level.peak},
+                           {"at_peak", at_peak(account)},
                            {"types", types}});
     }
     return {{"aggregator", {{"exact", true}}},

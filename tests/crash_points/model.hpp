@@ -34,8 +34,16 @@ private:
         void add(Number bytes) { peak = std::max(peak, live += bytes); }
         void subtract(Number bytes) { live -= bytes; }
     };
+    using Share = std::pair<std::string, unsigned>;  // who holds it, and in which type
+    struct Device {
+        Level level;
+        std::map<Share, Number> shares;
+        std::map<Share, Number> at_peak;
+    };
+    using Classes = std::map<Number, Number>;  // buffers by the largest size of their class
     struct Memory {
         Level level;
+        Classes allocated_by_class;
         Number allocations = 0, allocated = 0, deallocations = 0, deallocated = 0, failures = 0;
         nlohmann::json capacity = nullptr;
     };
@@ -49,6 +57,7 @@ private:
         Number gauge = 0;
     };
     struct Process {
+        std::string name;
         std::map<Number, std::vector<Buffer>> buffers;  // by id, oldest first
         std::map<Place, Usage> usage;
         Level level;
@@ -60,6 +69,8 @@ private:
     void allocate(Process& process, Place place, Number bytes, Number id);
     void set_gauge(Process& process, Place place, Number bytes);
     void change(Process& process, Place place, Number more, Number less);
+    nlohmann::json at_peak(const Device& device) const;
+    nlohmann::json size_histogram(Place place) const;
     // Frees the oldest buffer of the id that matches; how many there were.
     template <class Matches>
     std::size_t free_oldest(Process& process, Number id, Matches&& matches);
@@ -70,7 +81,7 @@ private:
 
     std::map<std::string, Process> processes_;
     std::map<Place, Memory> memories_;
-    std::map<unsigned, Level> devices_;
+    std::map<unsigned, Device> devices_;
     std::map<unsigned, std::string> names_;
     nlohmann::json exited_ = nlohmann::json::array();
     Number ended_reported_ = 0, ended_coalesced_ = 0, ended_unknown_ = 0, ended_ambiguous_ = 0, ended_implicit_ = 0;

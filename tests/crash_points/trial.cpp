@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -42,25 +43,29 @@ void serve(const Namespace& name_space, Script& process, const Commands& command
     if (!aggregator.terminate().exited_with(0)) throw std::runtime_error("the aggregator failed");
 }
 
-// What readers are shown of a dead aggregator's last publication; null if there is none. They ask whether it is alive:
-// a lock in place of its own says yes.
-json last_publication(const Namespace& name_space) {
-    const std::string path = shm::path_of(shm::stats_segment_name(name_space.name(), geteuid()));
-    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
-    if (fd < 0) return nullptr;
-    json result;
-    stats::Error error;
-    stats::Snapshot snapshot;
-    stats::Details details;
-    if (shm::lock_as_description(fd, shm::aggregator_byte)) {
-        auto reader = stats::Reader::open(name_space.name(), error);
-        if (reader && reader->read(snapshot, error) && reader->read_details(details, error)) {
-            result = json::parse(tools::json_document(snapshot, details));
+// Fields of a device and of its types that are published as details.
+constexpr std::array device_details{"at_peak", "last_failure"};
+constexpr std::array type_details{"size_histogram"};
+
+json without_details(json document) {
+    for (json& device : document["devices"]) {
+        for (const char* key : device_details) device.erase(key);
+        for (json& type : device["types"]) {
+            for (const char* key : type_details) type.erase(key);
         }
     }
-    close(fd);
-    if (result.is_null()) throw std::runtime_error("no reader can attach: " + error.message);
-    return result;
+    return document;
+}
+
+// Of devices and types that details name, nothing but the details.
+json details_alone(const stats::Details& details) {
+    stats::Snapshot snapshot;
+    for (const stats::DeviceDetails& row : details.devices) {
+        stats::Device& device = snapshot.devices.emplace_back();
+        device.device = row.device;
+        for (const stats::TypeDetails& type : row.types) device.types.emplace_back().type = type.type;
+    }
+    return json::parse(tools::json_document(snapshot, details));
 }
 
 void sort_by_name(json& rows) {
@@ -73,6 +78,10 @@ std::string broken_invariant(const json& snapshot) {
     for (const json& device : snapshot.at("devices")) {
         const auto number = [&](const char* key) { return device.at(key).get<std::uint64_t>(); };
         if (number("allocations_total") - number("deallocations_total") != number("live_buffers")) return device.dump();
+        if (device.at("at_peak").is_null()) continue;
+        std::uint64_t shares = device.at("at_peak").at("rest_bytes");
+        for (const json& holder : device.at("at_peak").at("holders")) shares += holder.at("bytes").get<std::uint64_t>();
+        if (device.at("at_peak").at("bytes") != shares) return device.dump();
     }
     return {};
 }
@@ -103,6 +112,29 @@ std::string difference(const json& expected, const json& actual, const std::stri
         return {};
     }
     return expected == actual ? "" : path + " is " + actual.dump() + ", expected " + expected.dump();
+}
+
+// What readers are shown of a dead aggregator's last publication; null if there is none. They ask whether it is alive: a
+// lock in place of its own says yes.
+Stage::Publication Stage::last_publication(const Namespace& name_space) {
+    const std::string path = shm::path_of(shm::stats_segment_name(name_space.name(), geteuid()));
+    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0) return {};
+    Publication result;
+    stats::Error error;
+    stats::Snapshot snapshot;
+    stats::Details details;
+    if (shm::lock_as_description(fd, shm::aggregator_byte)) {
+        auto reader = stats::Reader::open(name_space.name(), error);
+        if (reader && reader->read(snapshot, error) && reader->read_details(details, error)) {
+            result.document = json::parse(tools::json_document(snapshot, details));
+            result.details = details_alone(details);
+            result.numbers = {snapshot.publish_seq, details.publish_seq};
+        }
+    }
+    close(fd);
+    if (result.document.is_null()) throw std::runtime_error("no reader can attach: " + error.message);
+    return result;
 }
 
 Stage::Stage(Scenario scenario) : scenario_(std::move(scenario)) { prepare(); }
@@ -186,8 +218,7 @@ json Stage::perform(const std::vector<Environment>& aggregators, Outcome& outcom
     serve(name_space_, survivor, scenario_.survivor_served);
     tell(survivor.child(), scenario_.survivor_unserved);
 
-    const json before = last_publication(name_space_);
-    published_before_ = before.is_null() ? 0 : before.at("aggregator").at("publish_seq").get<std::uint64_t>();
+    published_before_ = last_publication(name_space_).numbers;
     for (std::size_t i = 0; i < aggregators.size(); ++i) {
         take_over(aggregators[i], i == 0, outcome);
         if (i == 0) tell(survivor.child(), scenario_.survivor_later);
@@ -220,15 +251,20 @@ void Stage::take_over(const Environment& environment, bool is_first, Outcome& ou
 
 // However the writer died, readers find a whole publication, and the same one whenever it is the n-th.
 std::string Stage::check_last_publication(bool is_first) {
-    const json document = last_publication(name_space_);
-    if (document.is_null()) return {};
-    if (std::string text = broken_invariant(document); !text.empty()) return "published: " + text;
+    const Publication last = last_publication(name_space_);
+    if (last.document.is_null()) return {};
+    if (std::string text = broken_invariant(last.document); !text.empty()) return "published: " + text;
     if (!is_first) return {};
-    const std::uint64_t number = document.at("aggregator").at("publish_seq").get<std::uint64_t>() - published_before_;
-    const json published = figures(document);
-    const auto [known, is_new] = publications_.try_emplace(number, published);
-    if (is_new || known->second == published) return {};
-    return "publication " + std::to_string(number) + ": " + difference(known->second, published);
+    const std::string text = compare(known_counters_, last.numbers.counters - published_before_.counters,
+                                     without_details(figures(last.document)));
+    if (!text.empty()) return "counters, " + text;
+    return compare(known_details_, last.numbers.details - published_before_.details, figures(last.details));
+}
+
+std::string Stage::compare(Known& known, std::uint64_t number, const json& published) {
+    const auto [entry, is_new] = known.try_emplace(number, published);
+    if (is_new || entry->second == published) return {};
+    return "publication " + std::to_string(number) + ": " + difference(entry->second, published);
 }
 
 // Nothing stays behind but what serves the survivor; shmdump clean removes what an aggregator was just creating.
@@ -243,6 +279,11 @@ std::string Stage::check_segments() const {
     return is_clean ? "" : "segments left:" + left;
 }
 
+std::string Stage::name_of(const json& row) const {
+    const auto name = names_.find(row.at("pid").get<pid_t>());
+    return name == names_.end() ? "nobody" : name->second;
+}
+
 // A document without what differs from run to run, with names in place of process ids.
 json Stage::figures(json document) const {
     for (const char* key : {"namespace", "time_unix_ns"}) document.erase(key);
@@ -251,11 +292,23 @@ json Stage::figures(json document) const {
     }
     for (const char* rows : {"processes", "exited"}) {
         for (json& row : document[rows]) {
-            const auto name = names_.find(row.at("pid").get<pid_t>());
-            row["who"] = name == names_.end() ? "nobody" : name->second;
+            row["who"] = name_of(row);
             for (const char* key : {"pid", "own_pid", "end_unix_ns"}) row.erase(key);
         }
         sort_by_name(document[rows]);
+    }
+    for (json& device : document["devices"]) {
+        for (const char* key : {"peak_15s_bytes", "peak_60s_bytes"}) device.erase(key);
+        if (device.at("at_peak").is_null()) continue;
+        device["at_peak"].erase("time_unix_ns");
+        for (json& holder : device["at_peak"]["holders"]) {
+            holder["who"] = name_of(holder);
+            for (const char* key : {"pid", "comm"}) holder.erase(key);
+        }
+        auto& holders = device["at_peak"]["holders"];
+        std::sort(holders.begin(), holders.end(), [](const json& a, const json& b) {
+            return std::pair(a.at("who"), a.at("type")) < std::pair(b.at("who"), b.at("type"));
+        });
     }
     return document;
 }

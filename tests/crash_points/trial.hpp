@@ -61,6 +61,7 @@ private:
     void take_over(const Environment& environment, bool is_first, Outcome& outcome);
     std::string check_last_publication(bool is_first);
     std::string check_segments() const;
+    std::string name_of(const nlohmann::json& row) const;
     nlohmann::json figures(nlohmann::json document) const;
 
     Scenario scenario_;
@@ -69,8 +70,23 @@ private:
     std::optional<Image> image_;
     nlohmann::json expected_;
     std::vector<PointRecord> trace_;                        // of the rehearsal
-    std::uint64_t published_before_ = 0;                    // in this trial, before anybody may die
-    std::map<std::uint64_t, nlohmann::json> publications_;  // by number from there: the same in every trial
+    struct Numbers {
+        std::uint64_t counters = 0;
+        std::uint64_t details = 0;
+    };
+    struct Publication {
+        nlohmann::json document;
+        nlohmann::json details;  // the same document, of nothing but the details
+        Numbers numbers;
+    };
+    static Publication last_publication(const Namespace& name_space);
+    using Known = std::map<std::uint64_t, nlohmann::json>;
+    static std::string compare(Known& known, std::uint64_t number, const nlohmann::json& published);
+
+    Numbers published_before_;  // in this trial, before anybody may die
+    // By number from there: the same in every trial.
+    Known known_counters_;
+    Known known_details_;
 };
 
 // Where `actual` differs from what `expected` says; empty if it does not.
