@@ -3,8 +3,10 @@
 // Fuzz target: an arbitrary stats segment, for a reader.
 //
 //   input: flags, then patches of the headers and rows. Flag 1: the header is put right before it is opened, 2: a thread
-//   flips bytes meanwhile, 4, 8 and 16 together: counts of rows may be as large as they like, which is slow.
+//   flips bytes meanwhile, of the header or, with 32, of the rows; 4, 8 and 16 together: counts of rows may be as large as
+//   they like, also those that the thread flips, which is slow.
 #include <optional>
+#include <utility>
 #include <trackshm/stats.hpp>
 #include <unistd.h>
 
@@ -54,6 +56,8 @@ void patch_something(fuzz::Input& input, const fuzz::ShmFile& file) {
     }
 }
 
+bool has_large_counts(std::uint8_t flags) { return (flags & 28) == 28; }
+
 void keep_small(const fuzz::ShmFile& file) {
     for (std::size_t i = 0; i < 2; ++i) {
         auto& header = file.at<shm::BlockHeader>(shm::first_block_offset + i * shm::block_bytes);
@@ -64,6 +68,13 @@ void keep_small(const fuzz::ShmFile& file) {
     header.writing = header.generation.load();  // not always behind: that costs a thousand copies
 }
 
+std::pair<std::size_t, std::size_t> range_to_flip(std::uint8_t flags) {
+    if (has_large_counts(flags)) return {0, shm::first_block_offset + 4096};
+    if ((flags & 32) == 0) return {0, shm::first_block_offset};
+    const std::size_t rows = shm::first_block_offset + sizeof(shm::BlockHeader);
+    return {rows, rows + 4096};
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -72,9 +83,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto flags = input.take<std::uint8_t>();
     while (!input.is_empty()) patch_something(input, file);
     if ((flags & 1) != 0) put_header_right(file);
-    if ((flags & 28) != 28) keep_small(file);
+    if (!has_large_counts(flags)) keep_small(file);
     std::optional<fuzz::Mutator> mutator;
-    if ((flags & 2) != 0) mutator.emplace(file, 0, shm::first_block_offset + 4096, size);
+    const auto [begin, end] = range_to_flip(flags);
+    if ((flags & 2) != 0) mutator.emplace(file, begin, end, size);
     stats::Error error;
     if (auto reader = stats::Reader::open(fuzz::name_space(), error)) {
         stats::Snapshot snapshot;
