@@ -141,6 +141,13 @@ const std::vector<Lie> lies_seen_in_a_pass = {
          publish_slot(s, 1, s.header().tickets.fetch_add(1),
                       {shm::EventKind::allocation, 0, liars_device, 1, 1, ~std::uint64_t{0}});
      }},
+    {"more coalesced reports than there can be",
+     [](const auto& s) {
+         for (int i = 0; i < 3; ++i) {
+             publish_slot(s, 1, s.header().tickets.fetch_add(1),
+                          {shm::EventKind::coalesced_reports, 0, 0, 1, shm::most_events / 2, 0});
+         }
+     }},
     {"more dropped events than a process can report", [](const auto& s) { s.header().dropped = ~std::uint64_t{0}; }},
     {"another magic", [](const auto& s) { s.header().magic = 1; }},
     {"another count of slots", [](const auto& s) { s.header().slots_per_lane *= 2; }},
@@ -220,6 +227,18 @@ TEST_CASE("tickets that were never used are pending for ever, and a loss in the 
     CHECK(eventually([&] {
         return process_row(shmtop_json(scene.name_space()), scene.liar().pid()).at("pending") == 1000;
     }));
+    scene.check_bystander();
+    scene.check_the_end();
+}
+
+TEST_CASE("a ticket counter that goes back is noticed, however many tickets it had run ahead") {
+    Scene scene;
+    scene.liars_segment().header().tickets += 1000;
+    REQUIRE(eventually([&] {
+        return process_row(shmtop_json(scene.name_space()), scene.liar().pid()).at("pending") == 1000;
+    }));
+    scene.liars_segment().header().tickets -= 500;
+    CHECK(eventually([&] { return scene.is_quarantined(); }));
     scene.check_bystander();
     scene.check_the_end();
 }
