@@ -11,10 +11,10 @@
 // missed free earlier in the program, or an id live on several devices of which some were sent, breaks that: then the
 // counts of unknown, ambiguous and implicit frees may differ, and a stale entry stays until its id is used again.
 //
-// Events to be folded are collected in *epochs*. A flush seals the open epoch and sends it while a new one fills; closing a device
-// also ends an epoch, since it touches every id. Within an epoch gauges first go down to the lowest they were in it, then
-// go the frees, then what was transient, then what is still live, and the newest value of each gauge at last: so the live
-// bytes seen while an epoch is applied never exceed what was truly live.
+// Events to be folded are collected in *epochs*. A flush seals the open epoch and sends it while a new one fills; closing
+// a device also ends an epoch, since it touches every id. Within an epoch gauges first go down to the lowest they were in
+// it, then go the frees, then what was transient, then what is still live, and the newest value of each gauge at last: so
+// the live bytes seen while an epoch is applied do not exceed what was truly live.
 //
 // Not thread-safe: the producer's mutex guards it. Never throws.
 #pragma once
@@ -135,7 +135,7 @@ private:
     std::uint64_t limit_;
     std::uint64_t events_ = 0;
     std::uint64_t untold_ = 0;  // reports that cancelled out or were overtaken; told last, when their counts are sent
-    EventQueue queue_;  // older than whatever is in the epochs
+    EventQueue queue_;          // older than whatever is in the epochs
     std::vector<Op, MappedAllocator<Op>> ops_;
     std::uint32_t free_op_ = none;
     std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
