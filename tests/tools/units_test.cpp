@@ -26,6 +26,30 @@ TEST_CASE("a size never takes more than nine characters") {
     CHECK(format_bytes(1023 * 1024) == "1023 KiB");
 }
 
+TEST_CASE("sizes of one unit can be compared at a glance") {
+    CHECK(format_bytes(1'048'576, ByteUnit::automatic) == "1.0 MiB");
+    CHECK(format_bytes(1'048'576, ByteUnit::bytes) == "1048576");
+    CHECK(format_bytes(1'048'576, ByteUnit::kib) == "1024.0 K");
+    CHECK(format_bytes(1'048'576, ByteUnit::mib) == "1.0 M");
+    CHECK(format_bytes(std::uint64_t{3} << 29, ByteUnit::gib) == "1.5 G");
+    for (const ByteUnit unit : {ByteUnit::automatic, ByteUnit::bytes, ByteUnit::kib, ByteUnit::mib, ByteUnit::gib}) {
+        CHECK(format_bytes(std::uint64_t{4} << 40, unit).size() <= bytes_width(unit));
+    }
+}
+
+TEST_CASE("a rate never takes more than five characters") {
+    CHECK(format_rate(0) == "0");
+    CHECK(format_rate(0.04) == "0");
+    CHECK(format_rate(0.5) == "0.5");
+    CHECK(format_rate(12.4) == "12");
+    CHECK(format_rate(1234) == "1.2k");
+    CHECK(format_rate(34'000'000) == "34M");
+    for (double rate = 0.01; rate < 1e14; rate *= 1.37) {
+        CAPTURE(rate);
+        CHECK(format_rate(rate).size() <= 5);
+    }
+}
+
 TEST_CASE("counts agree with their noun") {
     CHECK(format_count(0, "buffer") == "0 buffers");
     CHECK(format_count(1, "buffer") == "1 buffer");

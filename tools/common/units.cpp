@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace trackshm::tools {
 
 std::string format_bytes(std::uint64_t bytes) {
@@ -12,6 +14,43 @@ std::string format_bytes(std::uint64_t bytes) {
     // From 1023.5 on it would be rounded to 1024: the next unit takes over there.
     for (; value >= 1023.5 && unit[1] != '\0'; ++unit) value /= 1024;
     return fmt::format("{:.{}f} {}iB", value, value < 999.95 ? 1 : 0, *unit);
+}
+
+std::string format_bytes(std::uint64_t bytes, ByteUnit unit) {
+    const auto in = [&](int shift, char letter) {
+        return fmt::format("{:.1f} {}", static_cast<double>(bytes) / static_cast<double>(std::uint64_t{1} << shift),
+                           letter);
+    };
+    switch (unit) {
+        case ByteUnit::bytes: return std::to_string(bytes);
+        case ByteUnit::kib: return in(10, 'K');
+        case ByteUnit::mib: return in(20, 'M');
+        case ByteUnit::gib: return in(30, 'G');
+        case ByteUnit::automatic: break;
+    }
+    return format_bytes(bytes);
+}
+
+std::size_t bytes_width(ByteUnit unit) noexcept {
+    switch (unit) {
+        case ByteUnit::bytes:
+        case ByteUnit::kib: return 14;
+        case ByteUnit::mib: return 11;
+        case ByteUnit::gib:
+        case ByteUnit::automatic: break;
+    }
+    return 9;
+}
+
+std::string format_rate(double per_second) {
+    if (per_second < 0.05) return "0";
+    if (per_second < 9.95) return fmt::format("{:.1f}", per_second);
+    if (per_second < 999.5) return fmt::format("{:.0f}", per_second);
+    constexpr std::array letters = {'k', 'M', 'G', 'T'};
+    std::size_t letter = 0;
+    double value = per_second / 1000;
+    for (; value >= 999.5 && letter + 1 < letters.size(); ++letter) value /= 1000;
+    return fmt::format("{:.{}f}{}", value, value < 9.95 ? 1 : 0, letters[letter]);
 }
 
 std::string format_count(std::uint64_t count, const char* noun) {

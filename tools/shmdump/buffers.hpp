@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "common/list.hpp"
-#include "shmdump/inventory.hpp"
-#include "shmdump/table_scan.hpp"
+#include "segments/inventory.hpp"
+#include "segments/table_scan.hpp"
 
 namespace trackshm::tools {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "shmdump/inventory.hpp"
+#include "segments/inventory.hpp"
 
 namespace trackshm::tools {
 

@@ -16,7 +16,7 @@
 #include "common/output.hpp"
 #include "shmdump/buffers.hpp"
 #include "shmdump/clean.hpp"
-#include "shmdump/inventory.hpp"
+#include "segments/inventory.hpp"
 #include "shmdump/segments.hpp"
 
 namespace trackshm::tools {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "shmdump/inventory.hpp"
+#include "segments/inventory.hpp"
 
 namespace trackshm::tools {
 

@@ -98,6 +98,13 @@ bool add_types(Filter& filter, const std::vector<std::string>& lists, std::strin
     return true;
 }
 
+std::string_view sort_key_name(SortKey key) noexcept {
+    for (const auto& [name, value] : sort_keys) {
+        if (value == key) return name;
+    }
+    return {};
+}
+
 bool set_sort_key(Filter& filter, const std::string& key, std::string& problem) {
     for (const auto& [name, value] : sort_keys) {
         if (name == key) {

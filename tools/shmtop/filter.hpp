@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <trackshm/stats.hpp>
@@ -15,6 +16,7 @@
 namespace trackshm::tools {
 
 enum class SortKey { live, peak, pid, buffers, comm };
+std::string_view sort_key_name(SortKey key) noexcept;
 
 struct Filter {
     NumberList devices;

@@ -1,147 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shmtop/live.hpp"
 
-#define NCURSES_NOMACROS  // its macros have names like "timeout" and "move"
-#include <curses.h>
-#include <fmt/format.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <clocale>
 #include <csignal>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
+#include "shmtop/curses_screen.hpp"
 #include "shmtop/filter.hpp"
-#include "shmtop/view_batch.hpp"
+#include "shmtop/screen/compose.hpp"
+#include "shmtop/screen/keys.hpp"
+#include "shmtop/screen/settings_file.hpp"
+#include "shmtop/signal_watch.hpp"
 
 namespace trackshm::tools {
 namespace {
 
-constexpr std::array ending_signals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-constexpr int escape_key = 27;
-constexpr short warning_pair = 1;
-constexpr short critical_pair = 2;
+constexpr std::chrono::seconds seek_step{10};
+constexpr std::chrono::milliseconds first_look{50};  // how often to ask for buffers while there are none to be seen
 
-volatile std::sig_atomic_t received_signal = 0;
-
-void remember_signal(int signal) { received_signal = signal; }
-
-// While one lives, ending signals arrive only inside wait() and are remembered instead of ending the process.
-class SignalWatch {
-public:
-    SignalWatch() {
-        struct sigaction action {};
-        action.sa_handler = remember_signal;
-        sigset_t blocked;
-        sigemptyset(&blocked);
-        for (std::size_t i = 0; i < ending_signals.size(); ++i) {
-            sigaddset(&blocked, ending_signals[i]);
-            sigaction(ending_signals[i], &action, &previous_actions_[i]);
-        }
-        sigprocmask(SIG_BLOCK, &blocked, &previous_mask_);
+// The user's settings, and what the command line says instead.
+UiState initial_state(const Options& options, Charset charset) {
+    UiState state;
+    std::string problem;
+    state.settings = load_settings(settings_path(), problem);
+    if (!problem.empty()) state.tell(problem, true);
+    if (options.refresh_given) state.settings.refresh_ms = options.refresh_ms;
+    if (options.sort_given) {
+        const auto key = find_name(traits_of(ViewId::processes).sort_keys, sort_key_name(options.filter.sort_key));
+        if (key) state.settings.of(ViewId::processes) = {*key, false, state.settings.of(ViewId::processes).columns};
     }
-    ~SignalWatch() {
-        for (std::size_t i = 0; i < ending_signals.size(); ++i) {
-            sigaction(ending_signals[i], &previous_actions_[i], nullptr);
-        }
-        sigprocmask(SIG_SETMASK, &previous_mask_, nullptr);
-    }
-    SignalWatch(const SignalWatch&) = delete;
-    SignalWatch& operator=(const SignalWatch&) = delete;
-
-    // Until a key, a signal or the end of the time. False if the terminal is gone.
-    bool wait(std::chrono::nanoseconds duration) const {
-        pollfd input{STDIN_FILENO, POLLIN, 0};
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
-        const timespec timeout{seconds.count(), (duration - seconds).count()};
-        const int ready = ppoll(&input, 1, &timeout, &previous_mask_);
-        return ready <= 0 || (input.revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
-    }
-
-private:
-    std::array<struct sigaction, ending_signals.size()> previous_actions_{};
-    sigset_t previous_mask_{};
-};
-
-// The terminal in curses' hands; given back on every way out.
-class Screen {
-public:
-    explicit Screen(bool color) {
-        std::setlocale(LC_CTYPE, "");
-        screen_ = newterm(nullptr, stdout, stdin);
-        if (screen_ == nullptr) return;
-        set_term(screen_);
-        cbreak();
-        noecho();
-        nodelay(stdscr, TRUE);
-        keypad(stdscr, TRUE);
-        set_escdelay(25);
-        curs_set(0);
-        if (color && has_colors()) {
-            start_color();
-            use_default_colors();
-            init_pair(warning_pair, COLOR_YELLOW, -1);
-            init_pair(critical_pair, COLOR_RED, -1);
-            has_color_ = true;
-        }
-    }
-    ~Screen() {
-        if (screen_ == nullptr) return;
-        endwin();
-        delscreen(screen_);
-    }
-    Screen(const Screen&) = delete;
-    Screen& operator=(const Screen&) = delete;
-
-    bool is_open() const { return screen_ != nullptr; }
-    static std::size_t rows() { return static_cast<std::size_t>(std::max(LINES, 1)); }
-    static std::size_t columns() { return static_cast<std::size_t>(std::max(COLS, 1)); }
-
-    void draw(std::size_t row, const FrameLine& line) const {
-        attrset(attributes(line.tone));
-        mvaddstr(static_cast<int>(row), 0, line.text.c_str());
-        attrset(A_NORMAL);
-    }
-
-private:
-    attr_t attributes(Tone tone) const {
-        switch (tone) {
-            case Tone::title: return A_BOLD;
-            case Tone::heading: return A_REVERSE;
-            case Tone::warning: return has_color_ ? COLOR_PAIR(warning_pair) : A_NORMAL;
-            case Tone::critical: return (has_color_ ? COLOR_PAIR(critical_pair) : A_NORMAL) | A_BOLD;
-            case Tone::normal: break;
-        }
-        return A_NORMAL;
-    }
-
-    SCREEN* screen_ = nullptr;
-    bool has_color_ = false;
-};
+    state.view = state.settings.view;
+    state.all_devices = options.all;
+    state.charset = charset;
+    return state;
+}
 
 class LiveView {
 public:
-    LiveView(SnapshotSource& source, const Options& options, const Screen& screen)
-        : source_(source), options_(options), screen_(screen) {}
+    LiveView(SnapshotSource& source, const Options& options, CursesScreen& screen)
+        : source_(source), options_(options), screen_(screen), state_(initial_state(options, screen.charset())) {
+        input_.can_seek = source.can_seek();
+    }
 
-    // Runs until the user quits, a signal arrives or the segment turns unreadable.
+    // Runs until the user quits, a signal asks for it or there are no more pictures.
     int run(const SignalWatch& signals) {
         using Clock = std::chrono::steady_clock;
         auto next_refresh = Clock::now();
-        while (received_signal == 0) {
+        while (SignalWatch::ending_signal() == 0) {
             if (Clock::now() >= next_refresh) {
-                next_refresh = Clock::now() + std::chrono::milliseconds(options_.refresh_ms);
-                if ((!paused_ || source_.can_seek()) && !refresh_snapshot()) return error_.exit_code();
+                next_refresh = Clock::now() + std::chrono::milliseconds(state_.settings.refresh_ms);
+                if (!refresh_figures()) return error_.exit_code();
             }
             draw();
-            if (!signals.wait(std::max(next_refresh - Clock::now(), Clock::duration::zero()))) return exit_ok;
-            if (!handle_keys()) return exit_ok;
+            const auto refresh = std::chrono::milliseconds(state_.settings.refresh_ms);
+            next_refresh = std::min(next_refresh, Clock::now() + refresh);  // it may have been shortened
+            auto pause = std::max(next_refresh - Clock::now(), Clock::duration::zero());
+            if (is_looking_for_buffers()) pause = std::min<Clock::duration>(pause, first_look);
+            if (!signals.wait(pause)) return exit_ok;
+            follow_job_control();
+            if (!handle_keys(next_refresh)) return exit_ok;
         }
         return exit_ok;
     }
@@ -150,59 +72,81 @@ public:
     const std::string& problem() const { return error_.message; }
 
 private:
-    bool refresh_snapshot() {
-        if (!source_.next(snapshot_, error_)) return false;
-        apply_filter(options_.filter, snapshot_);
+    // A source that can be moved in keeps still by itself while it is paused.
+    bool refresh_figures() {
+        if (state_.paused && !source_.can_seek()) return true;
+        if (!source_.next(latest_, error_)) return false;
+        input_.history.add(latest_);
+        input_.snapshot = latest_;
+        apply_filter(options_.filter, input_.snapshot);
+        input_.source_status = source_.status();
         return true;
     }
 
     void draw() {
-        const Frame frame = make_frame(snapshot_, {.columns = Screen::columns(), .all_devices = options_.all});
-        const std::size_t body_rows = Screen::rows() - 1;
-        const std::size_t last_top = frame.size() > body_rows ? frame.size() - body_rows : 0;
-        top_ = std::min(top_, last_top);
-        erase();
-        for (std::size_t row = 0; row < body_rows && top_ + row < frame.size(); ++row) {
-            screen_.draw(row, frame[top_ + row]);
+        const Wanted wanted{.details = state_.view == ViewId::devices || state_.view == ViewId::sizes,
+                            .parents = state_.view == ViewId::processes && state_.settings.tree,
+                            .buffers = state_.view == ViewId::buffers};
+        const bool may_move = !state_.paused || source_.can_seek();
+        const bool has_no_buffers = wanted.buffers && input_.extras.buffers == nullptr;
+        if (may_move || has_no_buffers) source_.gather(wanted, latest_, input_.extras);
+        screen_.draw(compose(screen_.size(), input_, state_));
+    }
+
+    bool is_looking_for_buffers() const {
+        return state_.view == ViewId::buffers && input_.extras.buffers_are_coming;
+    }
+
+    void follow_job_control() {
+        if (SignalWatch::was_asked_to_stop()) {
+            screen_.leave();
+            SignalWatch::stop_process();
         }
-        const std::string position =
-            last_top == 0 ? "" : fmt::format("  lines {}-{} of {}", top_ + 1, top_ + body_rows, frame.size());
-        const std::string keys =
-            fmt::format("{}q quit  p pause  arrows scroll{}", paused_ ? "PAUSED  " : "", position);
-        screen_.draw(body_rows, {keys.substr(0, Screen::columns() - 1), Tone::title});
-        refresh();
+        if (SignalWatch::was_continued()) screen_.come_back();
     }
 
     // False: quit.
-    bool handle_keys() {
-        for (int key = getch(); key != ERR; key = getch()) {
-            if (key == 'q' || key == 'Q' || key == escape_key || key == KEY_F(10)) return false;
-            if (key == 'p' || key == 'P') paused_ = !paused_;
-            scroll_by_key(key);
+    template <class TimePoint>
+    bool handle_keys(TimePoint& next_refresh) {
+        while (const auto key = screen_.next_key()) {
+            const ListModel model = list_of(input_, state_);
+            const Layout layout = lay_out(screen_.size(), input_, state_, model);
+            const Effect effect = handle_key(*key, {model, layout.page_rows(), input_.can_seek}, state_);
+            if (effect == Effect::quit) return false;
+            if (carry_out(effect)) next_refresh = {};
         }
         return true;
     }
 
-    void scroll_by_key(int key) {
-        const std::size_t page = std::max<std::size_t>(Screen::rows() - 2, 1);
-        switch (key) {
-            case KEY_UP: top_ -= std::min<std::size_t>(top_, 1); break;
-            case KEY_DOWN: top_ += 1; break;
-            case KEY_PPAGE: top_ -= std::min(top_, page); break;
-            case KEY_NPAGE: top_ += page; break;
-            case KEY_HOME: top_ = 0; break;
-            case KEY_END: top_ = static_cast<std::size_t>(-1) / 2; break;  // draw() knows where the end is
-            default: break;
+    // Returns whether there is another picture now.
+    bool carry_out(Effect effect) {
+        switch (effect) {
+            case Effect::none:
+            case Effect::quit: return false;
+            case Effect::save_settings: save(); return false;
+            case Effect::pause_changed: source_.set_paused(state_.paused); break;
+            case Effect::seek_back: source_.seek_by(-seek_step); break;
+            case Effect::seek_on: source_.seek_by(seek_step); break;
+            case Effect::slower: source_.scale_speed(0.5); break;
+            case Effect::faster: source_.scale_speed(2); break;
         }
+        return true;
+    }
+
+    void save() {
+        const std::string path = settings_path();
+        std::string problem;
+        const bool is_saved = save_settings(path, state_.settings, problem);
+        state_.tell(is_saved ? "saved to " + path : problem, !is_saved);
     }
 
     SnapshotSource& source_;
     const Options& options_;
-    const Screen& screen_;
-    stats::Snapshot snapshot_;
+    CursesScreen& screen_;
+    stats::Snapshot latest_;  // before the filter
+    ScreenInput input_;
+    UiState state_;
     stats::Error error_;
-    std::size_t top_ = 0;  // first line of the frame on the screen
-    bool paused_ = false;
 };
 
 }  // namespace
@@ -212,13 +156,13 @@ std::optional<int> run_live(SnapshotSource& source, const Options& options) {
     std::string problem;
     {
         const SignalWatch signals;
-        const Screen screen(options.color);
+        CursesScreen screen(options.color);
         if (!screen.is_open()) return std::nullopt;
         LiveView view(source, options, screen);
         exit_code = view.run(signals);
         problem = view.problem();
     }
-    if (received_signal != 0) std::raise(received_signal);
+    if (const int signal = SignalWatch::ending_signal(); signal != 0) std::raise(signal);
     if (exit_code != exit_ok) print_error("shmtop", problem);
     return exit_code;
 }

@@ -39,7 +39,7 @@ int run(int argc, char** argv) {
         return error.exit_code();
     }
     if (options.view == View::live) {
-        LiveSource source(*reader, options.name_space);
+        LiveSource source(*reader, options.name_space, options.filter);
         if (const auto exit_code = run_live(source, options)) return *exit_code;
     }
     LiveFrames frames(*reader, std::chrono::milliseconds(options.refresh_ms), options.iterations, with_details);

@@ -27,8 +27,9 @@ constexpr const char* description =
 constexpr const char* footer = R"(
 LIST is comma-separated with ranges (2,4-5) and may be repeated. Filters act in every mode.
 
-On a terminal shmtop shows a live screen: q, F10 or Esc quits, p pauses, arrows, PgUp, PgDn, Home and End scroll.
-Elsewhere, or with -b, it prints plain frames.
+On a terminal shmtop shows a live screen: devices, processes, the largest buffers, ended processes, sizes. Tab or 1 to 5
+chooses, h shows all keys, q quits. F2 has options; kept ones are in $XDG_CONFIG_HOME/trackshm/shmtoprc (~/.config), and
+-r and -s come before them. Elsewhere, or with -b, it prints plain frames.
 
 Examples:
   shmtop                              live screen
@@ -199,6 +200,8 @@ std::optional<int> parse_options(int argc, const char* const* argv, bool on_term
     std::optional<View> format;
     if (!read_words(app, raw, options, problem)) return usage_error("shmtop", problem);
     if (!asked_format(app, raw, format, problem)) return usage_error("shmtop", problem);
+    options.refresh_given = app.count("--refresh") > 0;
+    options.sort_given = app.count("--sort") > 0;
     const bool iterations_given = app.count("--iterations") > 0;
     if (raw.once && iterations_given && options.iterations != 1) {
         return usage_error("shmtop", "--once and --iterations exclude each other");

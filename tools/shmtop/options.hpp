@@ -26,6 +26,8 @@ struct Options {
     View view = View::live;
     std::uint64_t refresh_ms = 1000;
     std::uint64_t iterations = 1;  // 0: until interrupted
+    bool refresh_given = false;    // on the command line, as against the user's settings; so is
+    bool sort_given = false;       // the key of the filter
     bool all = false;              // devices that never held anything, too
     bool color = true;
     std::string output_file;       // empty: stdout

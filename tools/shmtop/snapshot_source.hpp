@@ -4,11 +4,35 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 
 #include <trackshm/stats.hpp>
 
+#include "segments/top_buffers.hpp"
+
 namespace trackshm::tools {
+
+// A tracked process -> the nearest tracked one among those that started it.
+using Parents = std::map<std::int32_t, std::int32_t>;
+
+// What there is to know beside a snapshot. A source that does not know something leaves it empty.
+struct Extras {
+    stats::Details details;
+    Parents parents;
+    std::shared_ptr<const TopBuffers> buffers;
+    bool buffers_are_coming = false;  // ask again soon
+    std::string why_no_buffers = "this source has no list of buffers";
+};
+
+// What of that the screen needs now.
+struct Wanted {
+    bool details = false;
+    bool parents = false;
+    bool buffers = false;
+};
 
 class SnapshotSource {
 public:
@@ -20,6 +44,10 @@ public:
     // Puts the picture to be shown now into `snapshot`, which holds the one before. False, with `error` set: there will
     // be none any more, and the screen ends.
     virtual bool next(stats::Snapshot& snapshot, stats::Error& error) = 0;
+
+    // Brings `extras` up to the snapshot that next() gave last. Must not take long: what does is to be done elsewhere
+    // and handed over when it is there.
+    virtual void gather(const Wanted&, const stats::Snapshot&, Extras&) {}
 
     // One phrase for the header, such as "replay 0:12 of 3:40, 2x". Empty: this is now.
     virtual std::string status() const { return {}; }

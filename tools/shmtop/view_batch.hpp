@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The frame: what people see, on the live screen and as plain text.
+// The frame: what people see as plain text.
 #pragma once
 
 #include <cstddef>
@@ -11,23 +11,12 @@
 
 namespace trackshm::tools {
 
-// How much attention a line wants. Plain text does without.
-enum class Tone { normal, title, heading, warning, critical };
-
-struct FrameLine {
-    std::string text;
-    Tone tone = Tone::normal;
-};
-using Frame = std::vector<FrameLine>;
+using Frame = std::vector<std::string>;  // lines
 
 struct FrameOptions {
     std::size_t columns = 80;
     bool all_devices = false;  // those that never held anything, too
 };
-
-// Used part of a memory from which its line is of that tone.
-inline constexpr double warning_ratio = 0.75;
-inline constexpr double critical_ratio = 0.90;
 
 Frame make_frame(const stats::Snapshot& snapshot, const FrameOptions& options);
 

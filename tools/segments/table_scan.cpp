@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shmdump/table_scan.hpp"
+#include "segments/table_scan.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +8,8 @@
 #include <cstring>
 
 #include "aggregator/table_abi.hpp"
+#include "segments/inventory.hpp"
 #include "shm/os.hpp"
-#include "shmdump/inventory.hpp"
 
 namespace trackshm::tools {
 namespace {
@@ -17,6 +17,8 @@ namespace {
 using aggregator::AreaDescriptor;
 using aggregator::Cell;
 using aggregator::TableHeader;
+
+using Visit = std::function<bool(const LiveBuffer&)>;
 
 constexpr int attempts = 5;
 constexpr std::size_t cells_per_read = 32 * 1024;
@@ -41,13 +43,14 @@ bool is_closed(const TableHeader& header, const Cell& cell) {
     });
 }
 
-void collect(const TableHeader& header, const Cell& cell, std::uint64_t now_s, std::vector<LiveBuffer>& buffers) {
-    if (!cell.taken() || cell.type() >= shm::type_count || is_closed(header, cell)) return;
+// False: the visitor has seen enough.
+bool show(const TableHeader& header, const Cell& cell, std::uint64_t now_s, const Visit& visit) {
+    if (!cell.taken() || cell.type() >= shm::type_count || is_closed(header, cell)) return true;
     const std::uint64_t age_s = now_s > cell.born_seconds ? now_s - cell.born_seconds : 0;
-    buffers.push_back({cell.id, cell.size(), cell.sequence, cell.device, cell.type(), age_s * 1'000'000'000});
+    return visit({cell.id, cell.size(), cell.sequence, cell.device, cell.type(), age_s * 1'000'000'000});
 }
 
-void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, std::vector<LiveBuffer>& buffers) {
+void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, const Visit& visit) {
     struct stat info {};
     if (fstat(fd, &info) != 0) return;
     const auto file_bytes = static_cast<std::uint64_t>(info.st_size);
@@ -67,7 +70,9 @@ void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, st
         offset += skipped * sizeof(Cell);
         const std::size_t count = std::min<std::uint64_t>(left, cells.size());
         if (!read_at(fd, cells.data(), count * sizeof(Cell), offset)) return;
-        for (std::size_t i = 0; i < count; ++i) collect(header, cells[i], now_s, buffers);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (!show(header, cells[i], now_s, visit)) return;
+        }
         left -= count;
         offset += count * sizeof(Cell);
     }
@@ -81,32 +86,51 @@ void keep_one_of_each(std::vector<LiveBuffer>& buffers) {
                   buffers.end());
 }
 
+// One pass over the areas. `header` is the newest one afterwards; whether nothing changed meanwhile.
+bool pass(int fd, TableHeader& header, const Visit& visit) {
+    const TableHeader before = header;
+    const std::uint32_t current = before.current & 1;
+    scan_area(fd, before, before.areas[current], visit);
+    if (before.growing != 0) scan_area(fd, before, before.areas[1 - current], visit);
+    return read_header(fd, header) && is_same_moment(before, header);
+}
+
+// Whose table it is. False if there is nothing to go through.
+bool open_table(const FileDescriptor& fd, TableHeader& header, TableScan& scan) {
+    if (!fd.is_open() || !read_header(fd.get(), header)) return false;
+    scan.readable = true;
+    scan.pid = header.pid > 0 ? header.pid : header.own_pid;
+    scan.uid = header.uid;
+    scan.comm.assign(header.comm, strnlen(header.comm, sizeof header.comm));
+    // The process ended: what it held is released.
+    scan.consistent = header.state == static_cast<std::uint32_t>(aggregator::TableState::folded);
+    return !scan.consistent;
+}
+
 }  // namespace
 
 TableScan scan_table(const std::string& file) {
     TableScan scan;
+    TableHeader header;
     const FileDescriptor fd = open_segment(file, false);
-    TableHeader before;
-    if (!fd.is_open() || !read_header(fd.get(), before)) return scan;
-    scan.readable = true;
-    scan.pid = before.pid > 0 ? before.pid : before.own_pid;
-    scan.uid = before.uid;
-    scan.comm.assign(before.comm, strnlen(before.comm, sizeof before.comm));
-    if (before.state == static_cast<std::uint32_t>(aggregator::TableState::folded)) {
-        scan.consistent = true;  // the process ended: what it held is released
-        return scan;
-    }
+    if (!open_table(fd, header, scan)) return scan;
     for (int i = 0; i < attempts && !scan.consistent; ++i) {
         scan.buffers.clear();
-        const std::uint32_t current = before.current & 1;
-        scan_area(fd.get(), before, before.areas[current], scan.buffers);
-        if (before.growing != 0) scan_area(fd.get(), before, before.areas[1 - current], scan.buffers);
-        TableHeader after;
-        if (!read_header(fd.get(), after)) break;
-        scan.consistent = is_same_moment(before, after);
-        before = after;
+        scan.consistent = pass(fd.get(), header, [&](const LiveBuffer& buffer) {
+            scan.buffers.push_back(buffer);
+            return true;
+        });
     }
     keep_one_of_each(scan.buffers);
+    return scan;
+}
+
+TableScan visit_table(const std::string& file, const std::function<bool(const TableScan&, const LiveBuffer&)>& visit) {
+    TableScan scan;
+    TableHeader header;
+    const FileDescriptor fd = open_segment(file, false);
+    if (!open_table(fd, header, scan)) return scan;
+    scan.consistent = pass(fd.get(), header, [&](const LiveBuffer& buffer) { return visit(scan, buffer); });
     return scan;
 }
 

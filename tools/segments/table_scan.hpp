@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct TableScan {
     std::vector<LiveBuffer> buffers;  // oldest first
 };
 
+// Every live buffer, tried again a few times where it does not come out consistent.
 TableScan scan_table(const std::string& file);
+
+// Shows every live buffer to `visit` once, in no order, and keeps none; false from it ends the scan. Where the table is
+// changed meanwhile (not `consistent`), a buffer that is moved may be shown twice, by the same sequence, or be missed.
+// The first argument says whose table it is.
+TableScan visit_table(const std::string& file, const std::function<bool(const TableScan&, const LiveBuffer&)>& visit);
 
 }  // namespace trackshm::tools

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shmdump/inventory.hpp"
+#include "segments/inventory.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>

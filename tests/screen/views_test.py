@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each view shows, on screens of all kinds."""
+
+import os
+import shutil
+import unittest
+
+from support import MIB, ScreenTest
+
+
+class Views(ScreenTest):
+    def setUp(self):
+        super().setUp()
+        self.aggregator("--quiet")
+        self.big = self.program()
+        for device in range(2):
+            self.big(f"name {device} mesh-{device}")
+            self.big(f"memory {device} 0 {1000 * MIB}")
+            self.big(f"alloc {device} {300 * MIB} 0 {device + 1}")
+        self.big("sync 20000")
+
+    def test_devices_on_80x24(self):
+        terminal = self.shmtop()
+        terminal.wait_for("[1 Devices]", "mesh-1", "pending 0   dropped 0   unknown frees 0", "exact", "F10Quit")
+        terminal.wait_for_match(r"^ +0 mesh-0 +DRAM \[\S+\] 300\.0 MiB  1000 MiB  30% +1 +300\.0 MiB$")
+        self.assertIn(self.namespace.name, terminal.lines()[0])
+
+    def test_devices_on_200x60(self):
+        terminal = self.shmtop(rows=60, columns=200)
+        terminal.wait_for("ALLOCS/s   BYTES/s", "F10Quit", "every 50 ms", "0 mesh-0 300.0 MiB, top 300.0 MiB, 1s",
+                          "1 mesh-1 300.0 MiB, top 300.0 MiB, 1s")
+        terminal.wait_until(lambda: "F10Quit" in terminal.lines()[59], "keys in the last line")
+
+    def test_rates_move_while_the_program_allocates(self):
+        terminal = self.shmtop(columns=120)
+        terminal.wait_for("ALLOCS/s")
+        self.big("storm 1 50000 0 1 100 64")
+        terminal.wait_until(lambda: any("L1 " in line and line.split()[-2] not in ("0", "-")
+                                        for line in terminal.lines()), "a rate of L1 allocations")
+
+    def test_a_graph_grows_while_time_goes_by(self):
+        terminal = self.shmtop(rows=40)
+        terminal.wait_for("0 mesh-0 300.0 MiB, top")
+        bottom = terminal.screen.lines - 2
+        terminal.wait_until(lambda: terminal.lines()[bottom].count("\u2588") >= 4, "two graphs of two columns each")
+
+    def test_the_panel_of_a_device(self):
+        self.big(f"fail 1 {900 * MIB} 0")
+        self.big("sync 20000")
+        terminal = self.shmtop(rows=40, columns=120)
+        terminal.wait_for("mesh-1")
+        terminal.press("down", "enter")
+        terminal.wait_for("Device 1 mesh-1", "peak 300.0 MiB")
+        terminal.press("enter")
+        terminal.wait_without("Device 1 mesh-1")
+
+    def test_processes(self):
+        other = self.program()
+        other(f"alloc 5 {10 * MIB} 1 1")
+        other("sync 20000")
+        terminal = self.shmtop(columns=120)
+        terminal.press("2")
+        terminal.wait_for(f"{self.big.pid} ", f"{other.pid} ", "0-1:DRAM 300.0 MiB each", "5:L1 10.0 MiB")
+        terminal.wait_for_order(f"{self.big.pid} ", f"{other.pid} ")
+        terminal.press("I")
+        terminal.wait_for_order(f"{other.pid} ", f"{self.big.pid} ")
+        terminal.press("m")
+        terminal.wait_for("DEVICE TYPE", "columns: devices")
+        terminal.press("m")
+        terminal.wait_for("REPORTED    APPLIED PENDING")
+
+    def test_the_tree_of_processes(self):
+        child = self.fork()
+        terminal = self.shmtop(columns=120)
+        terminal.press("2")
+        terminal.wait_for(f"{child} ")
+        terminal.press("t")
+        terminal.wait_for_match(f"^ +{child} .*\u2514\u2500 script_program")
+        terminal.wait_for_order(f"{self.big.pid} ", f"{child} ")
+
+    def fork(self):
+        self.big.send("fork 2")
+        self.big.send("alloc 0 4096 1 9")
+        self.big.send("sync 20000")
+        return int(self.big.answer().split()[-1])
+
+    def test_buffers(self):
+        terminal = self.shmtop(columns=100)
+        terminal.press("3")
+        terminal.wait_for("the largest 2 of 2 live buffers, 600.0 MiB in all, seen", "0x1 ", "0x2 ", str(self.big.pid))
+        self.big(f"alloc 1 {400 * MIB} 0 0xabc")
+        terminal.wait_for("0xabc", "the largest 3 of 3 live buffers")
+        terminal.wait_for_order("0xabc", "0x1 ")
+
+    def test_exited(self):
+        doomed = self.program()
+        doomed("alloc 3 4096 0 1")
+        doomed("sync 20000")
+        doomed.close()
+        terminal = self.shmtop(columns=120)
+        terminal.press("4")
+        terminal.wait_for(str(doomed.pid), "4.0 KiB", "killed")
+        self.big("alloc 0 1 0 77")
+        self.big.send("return 0")
+        terminal.wait_for(str(self.big.pid), "exited")
+
+    def test_sizes(self):
+        terminal = self.shmtop()
+        terminal.press("5")
+        terminal.wait_for("[5 Sizes]", "TYPE             SIZEv", "ALLOCATED")
+
+    def test_filters_of_the_command_line_hold_in_every_view(self):
+        terminal = self.shmtop("-d", "1", columns=100)
+        terminal.wait_for("mesh-1", "F10Quit")
+        self.assertNotIn("mesh-0", terminal.text())
+        terminal.press("3")
+        terminal.wait_for("the largest 1 of 1 live buffer,")
+        terminal.press("2")
+        terminal.wait_for("1:DRAM 300.0 MiB")
+
+    def test_names_that_want_to_write_on_the_terminal_cannot(self):
+        name = os.path.join(self.config.path, "\x1b[31mred\x07")
+        shutil.copy(os.environ["TRACKSHM_BINARY_DIR"] + "/tests/programs/script_program", name)
+        bad = self.program(name)
+        bad("alloc 0 1 0 1")
+        bad("sync 20000")
+        terminal = self.shmtop()
+        terminal.press("2")
+        terminal.wait_for("\ufffd[31mred")
+        self.assertNotIn(b"\x1b[31mred", terminal.output)
+        self.assertNotIn(b"\x07", terminal.output)
+
+
+class Looks(ScreenTest):
+    def setUp(self):
+        super().setUp()
+        self.aggregator("--quiet")
+        self.program_ = self.program()
+        self.program_(f"memory 0 0 {1000 * MIB}")
+        self.program_(f"alloc 0 {950 * MIB} 0 1")
+        self.program_("sync 20000")
+
+    def test_a_nearly_full_memory_is_red(self):
+        terminal = self.shmtop()
+        terminal.wait_for_color("95%", "red")
+
+    def test_no_colour_by_option_and_by_environment(self):
+        for arguments, env in ((["-C"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "vt220"})):
+            with self.subTest(arguments=arguments, env=env):
+                terminal = self.shmtop(*arguments, env=env)
+                terminal.wait_for("950.0 MiB", "F10Quit")
+                terminal.wait_until(lambda: "95%" in terminal.text() and terminal.cells("95%")[0].bold,
+                                    "95% in bold")
+                colors = {cell.fg for row in terminal.screen.buffer.values() for cell in row.values()}
+                self.assertEqual(colors, {"default"})
+
+    def test_without_unicode_all_is_ascii(self):
+        terminal = self.shmtop(env={"LC_ALL": "C"})
+        terminal.wait_for("950.0 MiB", "[#", "F10Quit")
+        for view in "2345":
+            terminal.press(view)
+            terminal.wait_for(f"[{view} ")
+        self.assertTrue(terminal.output.isascii())
+
+    def test_with_unicode_bars_are_blocks(self):
+        terminal = self.shmtop()
+        terminal.wait_for("[\u2588")
+
+    def test_the_screen_follows_the_size_of_the_terminal(self):
+        terminal = self.shmtop()
+        terminal.wait_for("F10Quit")
+        for rows, columns in ((60, 200), (24, 80), (5, 30), (2, 10), (1, 1), (30, 100)):
+            with self.subTest(rows=rows, columns=columns):
+                terminal.resize(rows, columns)
+                if rows > 20:
+                    terminal.wait_until(lambda: "F10Quit" in terminal.lines()[-1] and
+                                        "950.0 MiB" in terminal.text(), "a screen of the new size")
+                else:
+                    first = "trackshm"
+                    wanted = "~" if columns == 1 else first[:columns - 1]
+                    terminal.wait_until(lambda: terminal.lines()[0].startswith(wanted), f"'{wanted}' on top")
+
+    def test_a_dumb_terminal_gets_plain_text(self):
+        terminal = self.shmtop(env={"TERM": "dumb"})
+        self.assertEqual(terminal.wait_for_end(), 0)
+        self.assertIn(b"950.0 MiB", terminal.output)
+        self.assertNotIn(b"\x1b", terminal.output)
+
+    def test_an_unknown_terminal_gets_plain_text(self):
+        terminal = self.shmtop(env={"TERM": "no-such-terminal"})
+        self.assertEqual(terminal.wait_for_end(), 0)
+        self.assertIn(b"950.0 MiB", terminal.output)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

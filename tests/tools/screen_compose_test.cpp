@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmtop/screen/compose.hpp"
+
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/screens.hpp"
+
+namespace trackshm::tools {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+constexpr std::uint64_t second_ns = 1'000'000'000;
+
+Lines some(const Lines& lines, std::size_t first, std::size_t count) {
+    return {lines.begin() + static_cast<std::ptrdiff_t>(first), lines.begin() + static_cast<std::ptrdiff_t>(first + count)};
+}
+
+void give_buffers(TestScreen& screen) {
+    auto top = std::make_shared<TopBuffers>();
+    top->buffers = {{{0x10, 200 * MiB, 1, 0, dram, 5 * second_ns}, 20, 0, "big"},
+                    {{0x20, 100 * MiB, 2, 3, dram, 7 * second_ns}, 10, 0, "small"}};
+    top->buffers_seen = 5;
+    top->bytes_seen = 410 * MiB;
+    top->time_unix_ns = screen.input.snapshot.time_unix_ns - 2 * second_ns;
+    top->duration_ns = 3'000'000;
+    screen.input.extras.buffers = top;
+}
+
+TEST_CASE("80x24 shows head, views, devices and keys") {
+    TestScreen screen;
+    const Lines lines = screen.lines();
+    REQUIRE(lines.size() == 24);
+    CHECK(lines[0].find("trackshm test  ") == 0);
+    CHECK(lines[0].find("  aggregator 99  exact") != std::string::npos);
+    CHECK(lines[1] == "410.0 MiB live in 5 buffers, 2 processes tracked, 5 events applied");
+    CHECK(lines[2] == "pending 0   dropped 0   unknown frees 0");
+    CHECK(lines[3] == "[1 Devices] 2 Processes  3 Buffers  4 Exited  5 Sizes");
+    CHECK(some(lines, 4, 5) ==
+          Lines{"1 device that never held anything: a shows it",
+                "DEVICEv NAME       TYPE                   LIVE  CAPACITY USED BUFFERS       PEAK",
+                "      0 mesh (0,1) DRAM [###-------] 300.0 MiB  1000 MiB  30%       3  300.0 MiB",
+                "      0            L1                 10.0 MiB                      1   10.0 MiB",
+                "      3            DRAM              100.0 MiB                      1  100.0 MiB"});
+    CHECK(lines[23] == "F1Help F2Options F3Search F4Filter F6Sort EnterDetail pPause F10Quit");
+}
+
+TEST_CASE("more columns come with a wider screen, other sets with m") {
+    TestScreen screen;
+    screen.size = {60, 200};
+    CHECK(screen.shows("ALLOCS/s   BYTES/s"));
+    CHECK(screen.shows("every 1000 ms"));
+    screen.press('m');
+    CHECK(screen.shows("FREES/s   FREED/s      LIVE  PEAK 15s  PEAK 60s"));
+    screen.press('m');
+    CHECK(screen.shows("ALLOCS ALLOCATED       FREES     FREED FAILURES     GAUGE"));
+}
+
+TEST_CASE("rates are those of what was seen") {
+    TestScreen screen;
+    screen.size.columns = 120;
+    stats::Snapshot later = screen.input.snapshot;
+    later.time_unix_ns += second_ns;
+    later.devices[0].types[0].allocations_total += 1500;
+    later.devices[0].types[0].allocated_bytes_total += 3 * MiB;
+    screen.input.history.add(screen.input.snapshot);
+    screen.input.history.add(later);
+    screen.input.snapshot = later;
+    CHECK(screen.shows("300.0 MiB     1.5k   3.0 MiB"));
+}
+
+TEST_CASE("processes come with where they hold what") {
+    TestScreen screen(ViewId::processes);
+    screen.size.columns = 100;
+    screen.input.snapshot.processes[1].exact = false;
+    const Lines lines = screen.lines();
+    CHECK(lines[3] == " 1 Devices [2 Processes] 3 Buffers  4 Exited  5 Sizes");
+    CHECK(some(lines, 4, 4) ==
+          Lines{"~ events were lost",
+                "    PID USER       COMMAND             LIVEv BUFFERS       PEAK WHERE",
+                "     20 root     ~ big             310.0 MiB       4  310.0 MiB 0:DRAM 300.0 MiB, 0:L1 10.0 MiB",
+                "     10 root       small           100.0 MiB       1  100.0 MiB 3:DRAM 100.0 MiB"});
+    CHECK(screen.style_of("big").tone == Tone::warning);
+}
+
+TEST_CASE("processes can be shown by device and type, by events and as a tree") {
+    TestScreen screen(ViewId::processes);
+    screen.press('m');
+    CHECK(screen.shows("     20   big                  0 L1               10.0 MiB       1   10.0 MiB"));
+    screen.input.snapshot.processes[0].events.dropped = 4;
+    screen.press('m');
+    CHECK(screen.style_of("4").tone == Tone::normal);
+    CHECK(screen.shows("     10   small                    0          0       0         0       4"));
+    screen.press('m');
+    screen.press('t');
+    screen.input.extras.parents = {{20, 10}};
+    CHECK(screen.shows("     20 root       `- big"));
+}
+
+TEST_CASE("the panel of a process has its events and all it holds") {
+    TestScreen screen(ViewId::processes);
+    screen.press(Key::enter);
+    CHECK(screen.shows("Process 20 big"));
+    CHECK(screen.shows("  user root, live 310.0 MiB in 4 buffers, peak 310.0 MiB"));
+    CHECK(screen.shows("  reported 0 = applied 0 + pending 0 + coalesced 0 + dropped 0"));
+    CHECK(screen.shows("  300.0 MiB on device 0 DRAM, 3 buffers, peak 300.0 MiB"));
+}
+
+TEST_CASE("the buffers view tells when and how completely it was looked") {
+    TestScreen screen(ViewId::buffers);
+    screen.input.extras.why_no_buffers = "looking for the largest buffers ..";
+    CHECK(screen.shows("looking for the largest buffers .."));
+    give_buffers(screen);
+    screen.size.columns = 100;
+    const Lines lines = screen.lines();
+    CHECK(some(lines, 4, 4) ==
+          Lines{"the largest 2 of 5 live buffers, 410.0 MiB in all, seen 2 s ago (looking took 3 ms)",
+                "    SIZEv                 ID DEVICE TYPE       PID USER     COMMAND            AGE",
+                "200.0 MiB               0x10      0 DRAM        20 root     big                5 s",
+                "100.0 MiB               0x20      3 DRAM        10 root     small              7 s"});
+    screen.press('>');
+    CHECK(screen.selected_id() == "10/2");
+}
+
+TEST_CASE("what may not be read or changes is said in words") {
+    TestScreen screen(ViewId::buffers);
+    give_buffers(screen);
+    auto top = std::make_shared<TopBuffers>(*screen.input.extras.buffers);
+    top->unreadable_tables = 2;
+    top->changing_tables = 1;
+    top->foreign_tables = 1;
+    screen.input.extras.buffers = top;
+    CHECK(screen.shows("permission denied: 2 process tables left out"));
+    CHECK(screen.shows("1 process table of another layout version left out"));
+    CHECK(screen.shows("1 process table changed while it was looked at"));
+}
+
+TEST_CASE("exited processes come with what they leaked and how they ended") {
+    TestScreen screen(ViewId::exited);
+    CHECK(screen.shows("  AGOv     PID USER     COMMAND            LEAKED BUFFERS      PEAK END"));
+    CHECK(screen.shows("  12 s       5 root     gone                  7 B       1       0 B killed"));
+    CHECK(screen.style_of("killed").tone == Tone::warning);
+    screen.input.snapshot.exited[0].clean = true;
+    CHECK(screen.shows("exited"));
+    screen.input.snapshot.exited.clear();
+    CHECK(screen.shows("no tracked process has ended yet"));
+}
+
+TEST_CASE("sizes are added up over devices, with bars on a logarithmic scale") {
+    TestScreen screen(ViewId::sizes);
+    CHECK(screen.shows("no sizes are known"));
+    stats::DeviceDetails zero;
+    zero.device = 0;
+    zero.types = {{dram, {{4096, 999, 9}, {std::uint64_t{1} << 30, 9, 0}}}};
+    stats::DeviceDetails three = zero;
+    three.device = 3;
+    three.types = {{dram, {{4096, 1000, 0}}}};
+    screen.input.extras.details.devices = {zero, three};
+    CHECK(screen.shows("TYPE             SIZEv       LIVE                     ALLOCATED"));
+    CHECK(screen.shows("DRAM     up to 4.0 KiB          9 [####----------]         1999 [##############]"));
+    CHECK(screen.shows("DRAM     up to 1.0 GiB          0 [--------------]            9 [####----------]"));
+    screen.press('>');
+    screen.press('I');
+    CHECK(screen.selected_id() == "0/1073741824");
+}
+
+TEST_CASE("the panel of a device tells who held what at its peak, and what was in the way of an allocation") {
+    TestScreen screen;
+    screen.size = {40, 110};
+    const std::uint64_t now_ns = screen.input.snapshot.time_unix_ns;
+    stats::DeviceDetails details;
+    details.device = 0;
+    details.at_peak = stats::AtPeak{now_ns - 60 * second_ns, 400 * MiB, true, {{20, "big", dram, 390 * MiB, true}}, 10 * MiB};
+    details.last_failure =
+        stats::AllocationFailure{now_ns - 5 * second_ns, 900 * MiB, dram, 10, "small", 3,
+                                 {{0x77, 200 * MiB, dram, 20, "big", 8 * second_ns}}, now_ns - 5 * second_ns, 0};
+    screen.input.extras.details.devices = {details};
+    screen.press(Key::enter);
+    CHECK(screen.shows("At the peak of 400.0 MiB ("));
+    CHECK(screen.shows("390.0 MiB DRAM            20 big (ended since)"));
+    CHECK(screen.shows("10.0 MiB smaller shares"));
+    CHECK(screen.shows("Allocation failed: 900.0 MiB of DRAM for 10 small"));
+    CHECK(screen.shows("3 so far"));
+    CHECK(screen.shows("200.0 MiB DRAM            0x77 of 20 big, 8 s old"));
+    CHECK(screen.style_of("Allocation failed").tone == Tone::critical);
+}
+
+TEST_CASE("the graph begins with what the aggregator remembers and ends now") {
+    TestScreen screen;
+    screen.state.settings.graph = GraphStep::second;
+    screen.input.snapshot.devices.resize(1);
+    screen.size = {24, 60};
+    const std::uint64_t now_ns = screen.input.snapshot.time_unix_ns;
+    stats::DeviceDetails details;
+    details.device = 0;
+    for (std::uint64_t ago = 20; ago > 0; --ago) {
+        details.seconds.push_back({now_ns - ago * second_ns, 155 * MiB, ago == 10 ? 620 * MiB : 155 * MiB, 0, 0, 0});
+    }
+    screen.input.extras.details.devices = {details};
+    const Lines lines = screen.lines();
+    const std::string bottom = lines[22];
+    CHECK(screen.shows("0 mesh (0,1) 310.0 MiB, top 620.0 MiB"));
+    CHECK(bottom.substr(bottom.find('#')) == std::string(21, '#'));
+    std::size_t at_top = 0;
+    for (const std::string& line : lines) at_top += line.find_first_not_of(' ') != std::string::npos && line.find_first_not_of(" #") == std::string::npos;
+    CHECK(at_top >= 8);  // rows of the graph, which the peak reaches all of
+    screen.press('g');
+    CHECK(screen.shows("10s"));
+}
+
+TEST_CASE("memories are green, yellow from 75 and red from 90 percent on, or as the options have it") {
+    TestScreen screen;
+    CHECK(screen.style_of("[###").tone == Tone::good);
+    screen.input.snapshot.devices[0].types[0].live_bytes = 750 * MiB;
+    CHECK(screen.style_of("[###").tone == Tone::warning);
+    screen.input.snapshot.devices[0].types[0].live_bytes = 900 * MiB;
+    CHECK(screen.style_of("[###").tone == Tone::critical);
+    screen.input.snapshot.devices[0].types[0].live_bytes = 2000 * MiB;
+    CHECK(screen.style_of("[###").tone == Tone::critical);
+    screen.input.snapshot.devices[0].types[0].live_bytes = 500 * MiB;
+    screen.state.settings.warning_percent = 50;
+    CHECK(screen.style_of("[###").tone == Tone::warning);
+}
+
+TEST_CASE("what is wrong is said in words at the head, the worst first") {
+    TestScreen screen;
+    screen.input.snapshot.exact = false;
+    screen.input.snapshot.events.dropped = 4;
+    screen.input.snapshot.events.unknown_frees = 2;
+    CHECK(screen.style_of("NOT EXACT").tone == Tone::critical);
+    CHECK(screen.style_of("dropped 4").tone == Tone::critical);
+    CHECK(screen.shows("4 dropped: events were lost"));
+    CHECK(screen.shows("2 unknown frees: buffers were freed twice"));
+    screen.input.snapshot.aggregator_alive = false;
+    screen.input.snapshot.publish_age_ns = 12 * second_ns;
+    CHECK(screen.lines()[1] == "THE AGGREGATOR IS GONE: figures are 12 s old; start shm_aggregator again");
+    CHECK(screen.style_of("THE AGGREGATOR").tone == Tone::critical);
+    CHECK(screen.style_of("aggregator 99 GONE").tone == Tone::critical);
+    screen.input.snapshot.aggregator_alive = true;
+    screen.input.snapshot.heartbeat_age_ns = 9 * second_ns;
+    CHECK(screen.shows("The aggregator has not moved for 9 s"));
+}
+
+TEST_CASE("a recording says so at the head") {
+    TestScreen screen;
+    screen.input.source_status = "replay 0:12 of 3:40, 2x";
+    CHECK(screen.lines()[0].find("replay 0:12 of 3:40, 2x") != std::string::npos);
+}
+
+TEST_CASE("escape sequences and wide characters in names do no harm") {
+    const Utf8Locale locale;
+    TestScreen screen(ViewId::processes);
+    screen.state.charset = Charset::unicode;
+    screen.input.snapshot.processes[0].comm = "\x1B[31mred";
+    screen.input.snapshot.processes[1].comm = "\xE4\xB8\xAD\xE6\x96\x87";
+    screen.input.snapshot.devices[0].name = "\x1B]0;title\x07";
+    for (const ViewId view : {ViewId::devices, ViewId::processes}) {
+        screen.state.view = view;
+        CHECK(screen.text().find('\x1B') == std::string::npos);
+        CHECK(screen.text().find('\x07') == std::string::npos);
+    }
+    // Two columns each: what follows stays in its column.
+    CHECK(screen.shows("\xE4\xB8\xAD\xE6\x96\x87            310.0 MiB"));
+}
+
+TEST_CASE("without Unicode the screen is ASCII throughout") {
+    TestScreen screen;
+    screen.state.settings.graph = GraphStep::second;
+    screen.input.history.add(screen.input.snapshot);
+    screen.input.snapshot.devices[0].name = "gr\xC3\xBC\xC3\x9F";
+    give_buffers(screen);
+    for (std::size_t view = 0; view < view_count; ++view) {
+        screen.state.view = static_cast<ViewId>(view);
+        for (const char c : screen.text()) REQUIRE(static_cast<unsigned char>(c) < 0x80);
+    }
+}
+
+TEST_CASE("every view and overlay fits every size, however small") {
+    const Utf8Locale locale;
+    TestScreen screen;
+    give_buffers(screen);
+    screen.state.charset = Charset::unicode;
+    screen.state.settings.graph = GraphStep::second;
+    screen.input.history.add(screen.input.snapshot);
+    screen.input.snapshot.devices[0].name = "\xE4\xB8\xAD\xE6\x96\x87\xE4\xB8\xAD";
+    for (const std::size_t rows : {1U, 2U, 3U, 4U, 5U, 7U, 10U, 24U, 60U}) {
+        for (const std::size_t columns : {1U, 2U, 5U, 11U, 20U, 40U, 80U, 200U}) {
+            screen.size = {rows, columns};
+            for (std::size_t view = 0; view < view_count; ++view) {
+                for (const Overlay overlay : {Overlay::none, Overlay::help, Overlay::options, Overlay::sort}) {
+                    for (const bool detail : {false, true}) {
+                        screen.state.view = static_cast<ViewId>(view);
+                        screen.state.overlay = overlay;
+                        screen.state.detail = detail;
+                        const Canvas canvas = screen.canvas();
+                        for (std::size_t row = 0; row < rows; ++row) {
+                            REQUIRE(columns_of(canvas.line(row), Charset::unicode) <= columns);
+                        }
+                        REQUIRE(canvas.line(0).substr(0, 1) == (columns == 1 ? "~" : "t"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("a small screen keeps the list before what helps") {
+    TestScreen screen;
+    screen.size = {6, 80};
+    const Lines lines = screen.lines();
+    CHECK(lines[0].find("trackshm test") == 0);
+    CHECK(screen.shows("300.0 MiB"));
+    screen.size = {3, 80};
+    CHECK(screen.shows("300.0 MiB"));
+}
+
+}  // namespace
+}  // namespace trackshm::tools

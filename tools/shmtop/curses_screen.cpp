@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmtop/curses_screen.hpp"
+
+#define NCURSES_NOMACROS  // its macros have names like "timeout" and "move"
+#include <curses.h>
+#include <langinfo.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <clocale>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+
+namespace trackshm::tools {
+namespace {
+
+constexpr int escape_delay_ms = 25;
+constexpr wint_t escape_code = 27;
+constexpr wint_t erase_line_code = 'U' - '@';
+constexpr wint_t redraw_code = 'L' - '@';
+
+// Pairs are numbered like tones.
+constexpr short pair_of(Tone tone) { return static_cast<short>(static_cast<int>(tone) + 1); }
+
+constexpr std::array<std::pair<Tone, short>, 4> colors = {{{Tone::good, COLOR_GREEN},
+                                                           {Tone::notice, COLOR_CYAN},
+                                                           {Tone::warning, COLOR_YELLOW},
+                                                           {Tone::critical, COLOR_RED}}};
+
+constexpr std::array<std::pair<int, Key::Name>, 14> function_keys = {{{KEY_UP, Key::up},
+                                                                      {KEY_DOWN, Key::down},
+                                                                      {KEY_LEFT, Key::left},
+                                                                      {KEY_RIGHT, Key::right},
+                                                                      {KEY_PPAGE, Key::page_up},
+                                                                      {KEY_NPAGE, Key::page_down},
+                                                                      {KEY_HOME, Key::home},
+                                                                      {KEY_FIND, Key::home},
+                                                                      {KEY_END, Key::end},
+                                                                      {KEY_SELECT, Key::end},
+                                                                      {KEY_ENTER, Key::enter},
+                                                                      {KEY_BACKSPACE, Key::backspace},
+                                                                      {KEY_DC, Key::backspace},
+                                                                      {KEY_BTAB, Key::back_tab}}};
+
+Key function_key(int code) {
+    for (const auto& [curses_code, name] : function_keys) {
+        if (curses_code == code) return {name};
+    }
+    if (code > KEY_F0 && code <= KEY_F(10)) return {static_cast<Key::Name>(Key::f1 + (code - KEY_F(1)))};
+    return {Key::other};
+}
+
+Key character_key(wint_t code) {
+    switch (code) {
+        case '\t': return {Key::tab};
+        case '\r':
+        case '\n': return {Key::enter};
+        case '\b':
+        case 0x7F: return {Key::backspace};
+        case erase_line_code: return {Key::erase_line};
+        case escape_code: return {Key::escape};
+        default: break;
+    }
+    if (code < ' ') return {Key::other};
+    return {Key::character, static_cast<char32_t>(code)};
+}
+
+}  // namespace
+
+CursesScreen::CursesScreen(bool color) {
+    std::setlocale(LC_CTYPE, "");
+    SCREEN* screen = newterm(nullptr, stdout, stdin);
+    if (screen == nullptr) return;
+    screen_ = screen;
+    if (std::string_view{nl_langinfo(CODESET)} == "UTF-8") charset_ = Charset::unicode;
+    cbreak();
+    noecho();
+    nonl();
+    nodelay(stdscr, TRUE);
+    keypad(stdscr, TRUE);
+    set_escdelay(escape_delay_ms);
+    curs_set(0);
+    if (color && has_colors()) set_up_colors();
+}
+
+CursesScreen::~CursesScreen() {
+    if (screen_ == nullptr) return;
+    endwin();
+    delscreen(static_cast<SCREEN*>(screen_));
+}
+
+void CursesScreen::set_up_colors() {
+    start_color();
+    use_default_colors();
+    for (const auto& [tone, color] : colors) init_pair(pair_of(tone), color, -1);
+    has_color_ = true;
+}
+
+int CursesScreen::attributes(const Style& style) const {
+    int attributes = A_NORMAL;
+    if (style.bold) attributes |= A_BOLD;
+    if (style.reverse) attributes |= A_REVERSE;
+    switch (style.tone) {
+        case Tone::normal: break;
+        case Tone::dim: attributes |= A_DIM; break;
+        case Tone::critical:
+            // Without colours it stands out by being bold alone.
+            attributes |= A_BOLD;
+            [[fallthrough]];
+        case Tone::good:
+        case Tone::notice:
+        case Tone::warning:
+            if (has_color_) attributes |= COLOR_PAIR(pair_of(style.tone));
+            break;
+    }
+    return attributes;
+}
+
+Size CursesScreen::size() {
+    winsize now{};
+    const bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &now) == 0 && now.ws_row > 0 && now.ws_col > 0;
+    if (is_known && (now.ws_row != LINES || now.ws_col != COLS)) resizeterm(now.ws_row, now.ws_col);
+    return {static_cast<std::size_t>(LINES > 0 ? LINES : 1), static_cast<std::size_t>(COLS > 0 ? COLS : 1)};
+}
+
+void CursesScreen::draw(const Canvas& canvas) {
+    erase();
+    for (std::size_t row = 0; row < canvas.size().rows; ++row) {
+        std::size_t column = 0;
+        while (column < canvas.size().columns) {
+            const std::size_t begin = column;
+            const Style& style = canvas.at(row, begin).style;
+            std::string run;
+            for (; column < canvas.size().columns && canvas.at(row, column).style == style; ++column) {
+                run += canvas.at(row, column).text;
+            }
+            attrset(attributes(style));
+            mvaddstr(static_cast<int>(row), static_cast<int>(begin), run.c_str());
+        }
+    }
+    attrset(A_NORMAL);
+    refresh();
+}
+
+std::optional<Key> CursesScreen::next_key() {
+    wint_t code = 0;
+    const int kind = get_wch(&code);
+    if (kind == ERR) return std::nullopt;
+    if (kind == KEY_CODE_YES) return function_key(static_cast<int>(code));
+    if (code == redraw_code) clearok(curscr, TRUE);
+    return character_key(code);
+}
+
+void CursesScreen::leave() { endwin(); }
+
+void CursesScreen::come_back() {
+    // Stopped by force, nobody gave the terminal back; others have used it since.
+    if (!isendwin()) endwin();
+    clearok(curscr, TRUE);
+    refresh();
+}
+
+}  // namespace trackshm::tools

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmtop/screen/header.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/units.hpp"
+#include "shmtop/summary.hpp"
+
+namespace trackshm::tools {
+namespace {
+
+constexpr Style good{.tone = Tone::good};
+constexpr Style bold{.bold = true};
+constexpr Style warning{.tone = Tone::warning, .bold = true};
+constexpr Style critical{.tone = Tone::critical, .bold = true};
+
+StyledLine title_line(const ScreenInput& input, const UiState& state) {
+    const stats::Snapshot& snapshot = input.snapshot;
+    StyledLine line = {{fmt::format("trackshm {}", snapshot.name_space), bold},
+                       {fmt::format("  {}  ", clock_text(snapshot.time_unix_ns)), {}}};
+    if (snapshot.aggregator_alive) {
+        line.push_back({aggregator_text(snapshot), {}});
+    } else {
+        line.push_back({aggregator_text(snapshot) + " GONE", critical});
+    }
+    line.push_back({"  ", {}});
+    line.push_back(snapshot.exact ? Segment{"exact", good} : Segment{"NOT EXACT", critical});
+    if (state.paused) line.push_back({"  PAUSED", warning});
+    if (!input.source_status.empty()) line.push_back({"  " + input.source_status, bold});
+    return line;
+}
+
+// The counters that are looked at first, whatever they are, and all others that are not zero.
+StyledLine counter_line(const stats::Snapshot& snapshot) {
+    StyledLine line;
+    const auto add = [&](const char* name, std::uint64_t count, Style style) {
+        line.push_back({fmt::format("{}{} {}", line.empty() ? "" : "   ", name, count), style});
+    };
+    const stats::Events& events = snapshot.events;
+    add("pending", events.pending, {});
+    add("dropped", events.dropped, events.dropped != 0 ? critical : Style{});
+    add("unknown frees", events.unknown_frees, events.unknown_frees != 0 ? warning : Style{});
+    for (const Irregularity& one : irregularities(snapshot)) {
+        const std::string_view name = one.name;
+        if (name == "pending" || name == "dropped" || name == "unknown frees") continue;
+        const Style notable = name == "coalesced" || name == "ambiguous frees" ? Style{} : warning;
+        add(one.name, one.count, one.is_loss ? critical : notable);
+    }
+    return line;
+}
+
+// What is wrong, a line each, the worst first.
+std::vector<StyledLine> problem_lines(const stats::Snapshot& snapshot) {
+    std::vector<StyledLine> lines;
+    if (std::string standstill = standstill_text(snapshot); !standstill.empty()) {
+        lines.push_back({{std::move(standstill), critical}});
+    }
+    for (const Irregularity& one : irregularities(snapshot)) {
+        const std::string_view name = one.name;
+        if (name == "pending" || name == "coalesced" || name == "ambiguous frees") continue;  // no trouble by itself
+        lines.push_back({{fmt::format("{} {}: {}", one.count, one.name, one.meaning), one.is_loss ? critical : warning}});
+    }
+    return lines;
+}
+
+}  // namespace
+
+std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& state, std::size_t max_lines) {
+    std::vector<StyledLine> lines = {title_line(input, state)};
+    std::vector<StyledLine> problems = problem_lines(input.snapshot);
+    const bool stands_still = !standstill_text(input.snapshot).empty();
+    // That the figures are old comes before the figures.
+    if (stands_still) {
+        lines.push_back(std::move(problems.front()));
+        problems.erase(problems.begin());
+    }
+    lines.push_back({{totals_text(input.snapshot), {}}});
+    lines.push_back(counter_line(input.snapshot));
+    for (StyledLine& problem : problems) lines.push_back(std::move(problem));
+    if (lines.size() > max_lines) lines.resize(max_lines);
+    return lines;
+}
+
+void draw_line(Canvas& canvas, std::size_t row, const StyledLine& line) {
+    std::size_t column = 0;
+    for (const Segment& segment : line) column = canvas.put(row, column, segment.text, segment.style);
+}
+
+void draw_tabs(Canvas& canvas, std::size_t row, const UiState& state) {
+    std::size_t column = 0;
+    for (std::size_t i = 0; i < view_count; ++i) {
+        const bool is_shown = index_of(state.view) == i;
+        const std::string name = fmt::format("{} {}", i + 1, traits_of(static_cast<ViewId>(i)).title);
+        const std::string title = is_shown ? "[" + name + "]" : " " + name + " ";
+        column = canvas.put(row, column, title, {.bold = is_shown, .reverse = is_shown});
+    }
+    if (!state.filter.empty()) column = canvas.put(row, column + 1, "filter: " + state.filter, warning);
+    if (!state.search.empty()) canvas.put(row, column + 1, "search: " + state.search, {.tone = Tone::notice});
+}
+
+}  // namespace trackshm::tools

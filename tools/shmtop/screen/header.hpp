@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The head of the screen: whose figures these are, whether they are good, and which views there are.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "shmtop/screen/canvas.hpp"
+#include "shmtop/screen/screen_input.hpp"
+#include "shmtop/screen/ui_state.hpp"
+
+namespace trackshm::tools {
+
+// Part of a line.
+struct Segment {
+    std::string text;
+    Style style;
+};
+using StyledLine = std::vector<Segment>;
+
+// At most `max_lines`, the most important ones.
+std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& state, std::size_t max_lines);
+
+// The names of the views, and what limits the list.
+void draw_tabs(Canvas& canvas, std::size_t row, const UiState& state);
+
+void draw_line(Canvas& canvas, std::size_t row, const StyledLine& line);
+
+}  // namespace trackshm::tools

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shmtop/screen/views.hpp"
+
+#include <algorithm>
+
+namespace trackshm::tools {
+namespace {
+
+using Name = std::string_view;
+
+constexpr std::array<Name, 6> device_sort_keys = {"device", "live", "used", "peak", "buffers", "rate"};
+constexpr std::array<Name, 6> process_sort_keys = {"live", "peak", "buffers", "pid", "user", "comm"};
+constexpr std::array<Name, 5> buffer_sort_keys = {"size", "age", "device", "pid", "id"};
+constexpr std::array<Name, 5> exited_sort_keys = {"ended", "leaked", "peak", "pid", "comm"};
+constexpr std::array<Name, 3> size_sort_keys = {"size", "live", "allocated"};
+
+constexpr std::array<Name, 3> device_column_sets = {"memory", "rates", "totals"};
+constexpr std::array<Name, 3> process_column_sets = {"memory", "devices", "events"};
+constexpr std::array<Name, 1> only_column_set = {"all"};
+
+constexpr std::array<ViewTraits, view_count> traits = {{
+    {"devices", "Devices", device_sort_keys, device_column_sets},
+    {"processes", "Processes", process_sort_keys, process_column_sets},
+    {"buffers", "Buffers", buffer_sort_keys, only_column_set},
+    {"exited", "Exited", exited_sort_keys, only_column_set},
+    {"sizes", "Sizes", size_sort_keys, only_column_set},
+}};
+
+}  // namespace
+
+const ViewTraits& traits_of(ViewId view) noexcept { return traits[index_of(view)]; }
+
+ViewId next_view(ViewId view, std::ptrdiff_t step) noexcept {
+    constexpr auto count = static_cast<std::ptrdiff_t>(view_count);
+    return static_cast<ViewId>((static_cast<std::ptrdiff_t>(index_of(view)) + step % count + count) % count);
+}
+
+std::optional<std::size_t> find_name(std::span<const std::string_view> names, std::string_view name) noexcept {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - names.begin());
+}
+
+}  // namespace trackshm::tools
