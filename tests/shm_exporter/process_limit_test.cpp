@@ -26,7 +26,7 @@ stats::Snapshot crowd(int count) {
 
 std::vector<MetricFamily> families_of(stats::Snapshot snapshot, std::size_t limit) {
     merge_processes_beyond(limit, snapshot);
-    auto families = metrics_of(snapshot, {.processes = true});
+    auto families = metrics_of(snapshot, sample_details(), {.processes = true});
     drop_counters_of_others(families);
     return families;
 }

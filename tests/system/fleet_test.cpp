@@ -198,6 +198,7 @@ TEST_CASE("a scrape says what shmtop says") {
     CHECK(own.at("trackshm_live_bytes{device=\"3\",buffer_type=\"L1\"}") == 0);
     CHECK(own.at("trackshm_deallocated_bytes_total{device=\"3\",buffer_type=\"L1\"}") == 500);
     CHECK(own.at("trackshm_peak_bytes{device=\"3\",buffer_type=\"L1\"}") == 500);
+    CHECK(own.at("trackshm_device_recent_peak_bytes{device=\"0\",window=\"60s\"}") == 1000);
     CHECK(own.count("trackshm_process_exact") == 0);
 
     const CommandResult printed = shmtop(name_space, {"--format", "prom"});
@@ -207,10 +208,35 @@ TEST_CASE("a scrape says what shmtop says") {
         if (series.starts_with("trackshm_aggregator_info")) continue;
         CHECK(own.count(series) == 1);
         if (series.find("_age_") == std::string::npos && series.find("publications") == std::string::npos &&
+            series.find("allocation_size") == std::string::npos &&
             own.count(series) == 1) {
             CHECK(own.at(series) == value);
         }
     }
+}
+
+TEST_CASE("a scrape has the sizes of buffers") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    for (const char* size : {"100", "1000", "1024", "1025"}) program(std::string("alloc 0 ") + size + " 0 " + size);
+    program.sync();
+    const Exporter exporter({"--namespace", name_space.name()});
+    std::map<std::string, double> own;
+    const auto bucket = [&](const char* le) {
+        const std::string series = "trackshm_allocation_size_bytes_bucket{device=\"0\",buffer_type=\"DRAM\",le=\"";
+        const auto found = own.find(series + le + "\"}");
+        return found == own.end() ? -1 : found->second;
+    };
+    // Details are published on their own, a tenth of a second later at most.
+    CHECK(eventually([&] {
+        own = without_namespace(samples_of(exporter.scrape()), name_space);
+        return bucket("4096") == 4;
+    }));
+    CHECK(bucket("256") == 1);
+    CHECK(bucket("1024") == 3);
+    CHECK(bucket("+Inf") == 4);
+    CHECK(own.at("trackshm_allocation_size_bytes_sum{device=\"0\",buffer_type=\"DRAM\"}") == 3149);
 }
 
 TEST_CASE("a scrape without an aggregator says so, and finds the next one") {

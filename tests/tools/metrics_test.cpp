@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <set>
 #include <string>
 
@@ -28,7 +29,7 @@ double value_of(const std::vector<MetricFamily>& families, std::string_view name
 }
 
 TEST_CASE("metrics carry the figures of the snapshot under the labels device and buffer_type") {
-    const auto families = metrics_of(sample_snapshot());
+    const auto families = metrics_of(sample_snapshot(), sample_details());
     CHECK(value_of(families, "trackshm_up", {}) == 1);
     CHECK(value_of(families, "trackshm_live_bytes", {{"device", "0"}, {"buffer_type", "DRAM"}}) == 300 * MiB);
     CHECK(value_of(families, "trackshm_live_buffers", {{"device", "0"}, {"buffer_type", "L1"}}) == 1);
@@ -38,19 +39,68 @@ TEST_CASE("metrics carry the figures of the snapshot under the labels device and
     CHECK(value_of(families, "trackshm_exited_leaked_bytes", {}) == 7);
 }
 
+TEST_CASE("recent peaks have a series for each window") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.devices[0].peak_15s_bytes = 11;
+    snapshot.devices[0].peak_60s_bytes = 22;
+    const auto families = metrics_of(snapshot, sample_details());
+    CHECK(value_of(families, "trackshm_device_recent_peak_bytes", {{"device", "0"}, {"window", "15s"}}) == 11);
+    CHECK(value_of(families, "trackshm_device_recent_peak_bytes", {{"device", "0"}, {"window", "60s"}}) == 22);
+}
+
+TEST_CASE("a histogram of sizes counts each class in the buckets that hold all of it") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.devices[0].types = {memory(dram, 0, 0)};
+    snapshot.devices[0].types[0].allocations_total = 20;
+    snapshot.devices[0].types[0].allocated_bytes_total = 12345;
+    stats::Details details;
+    details.devices.resize(1);
+    details.devices[0].types = {{dram, {{1, 1, 0}, {256, 2, 0}, {512, 3, 0}, {std::uint64_t{1} << 36, 4, 0},
+                                        {std::uint64_t{1} << 47, 5, 0}}}};
+    const auto families = metrics_of(snapshot, details);
+    const MetricFamily* sizes = find(families, "trackshm_allocation_size_bytes");
+    REQUIRE(sizes != nullptr);
+    CHECK(sizes->type == MetricType::histogram);
+    REQUIRE(sizes->samples.size() == 1);
+    const MetricSample& sample = sizes->samples[0];
+    CHECK(sample.labels == MetricLabels{{"device", "0"}, {"buffer_type", "DRAM"}});
+    CHECK(sample.value == 12345);
+    REQUIRE(sample.buckets.size() == 16);
+    CHECK(sample.buckets[0].upper_bound == 256);
+    CHECK(sample.buckets[0].cumulative_count == 3);
+    CHECK(sample.buckets[1].upper_bound == 1024);
+    CHECK(sample.buckets[1].cumulative_count == 6);
+    CHECK(sample.buckets[14].upper_bound == 64.0 * 1024 * MiB);
+    CHECK(sample.buckets[14].cumulative_count == 10);
+    CHECK(std::isinf(sample.buckets[15].upper_bound));
+    CHECK(sample.buckets[15].cumulative_count == 20);  // five of unknown size
+}
+
+TEST_CASE("the buckets of a histogram never go down, also with details newer than the counts") {
+    for (const MetricFamily& family : metrics_of(sample_snapshot(), sample_details())) {
+        if (family.type != MetricType::histogram) continue;
+        CHECK(family.samples.size() == 3);
+        for (const MetricSample& sample : family.samples) {
+            CHECK(std::is_sorted(sample.buckets.begin(), sample.buckets.end(), [](const auto& a, const auto& b) {
+                return a.cumulative_count < b.cumulative_count;
+            }));
+        }
+    }
+}
+
 TEST_CASE("an unknown capacity has no sample") {
-    const auto families = metrics_of(sample_snapshot());
+    const auto families = metrics_of(sample_snapshot(), sample_details());
     const MetricFamily* capacity = find(families, "trackshm_capacity_bytes");
     REQUIRE(capacity != nullptr);
     CHECK(capacity->samples.size() == 1);
     stats::Snapshot snapshot = sample_snapshot();
     snapshot.devices[0].types[0].capacity_bytes.reset();
-    CHECK(find(metrics_of(snapshot), "trackshm_capacity_bytes") == nullptr);
+    CHECK(find(metrics_of(snapshot, sample_details()), "trackshm_capacity_bytes") == nullptr);
 }
 
 TEST_CASE("processes have series only where they are asked for") {
-    CHECK(find(metrics_of(sample_snapshot()), "trackshm_process_live_bytes") == nullptr);
-    const auto families = metrics_of(sample_snapshot(), {.processes = true});
+    CHECK(find(metrics_of(sample_snapshot(), sample_details()), "trackshm_process_live_bytes") == nullptr);
+    const auto families = metrics_of(sample_snapshot(), sample_details(), {.processes = true});
     const MetricLabels labels{{"pid", "20"}, {"comm", "big"}, {"device", "0"}, {"buffer_type", "L1"}};
     CHECK(value_of(families, "trackshm_process_live_bytes", labels) == 10 * MiB);
     CHECK(value_of(families, "trackshm_process_exact", {{"pid", "20"}, {"comm", "big"}}) == 1);
@@ -64,7 +114,7 @@ TEST_CASE("processes that cannot be told apart share one series") {
     add_usage(second, 3, dram, 20, 2);
     second.exact = false;
     snapshot.processes = {first, second};
-    const auto families = metrics_of(snapshot, {.processes = true});
+    const auto families = metrics_of(snapshot, sample_details(), {.processes = true});
     const MetricLabels labels{{"pid", "0"}, {"comm", "job"}, {"device", "3"}, {"buffer_type", "DRAM"}};
     CHECK(value_of(families, "trackshm_process_live_bytes", labels) == 120);
     CHECK(value_of(families, "trackshm_process_live_buffers", labels) == 3);
@@ -73,7 +123,7 @@ TEST_CASE("processes that cannot be told apart share one series") {
 }
 
 TEST_CASE("no family has two samples with the same labels") {
-    for (const MetricFamily& family : metrics_of(sample_snapshot(), {.processes = true})) {
+    for (const MetricFamily& family : metrics_of(sample_snapshot(), sample_details(), {.processes = true})) {
         std::set<MetricLabels> seen;
         for (const MetricSample& sample : family.samples) CHECK(seen.insert(sample.labels).second);
     }
@@ -83,7 +133,7 @@ TEST_CASE("metric names are prefixed, listed once, and end in _total where they 
     const auto names = metric_names();
     CHECK(std::set<std::string_view>(names.begin(), names.end()).size() == names.size());
     stats::Snapshot snapshot = sample_snapshot();
-    auto families = metrics_of(snapshot, {.processes = true});
+    auto families = metrics_of(snapshot, sample_details(), {.processes = true});
     families.push_back(metric_of_build());
     CHECK(families.size() == names.size());
     for (const MetricFamily& family : families) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -168,6 +169,8 @@ constexpr std::array<ProcessMetric<Usage>, 3> usage_metrics{{
      Merge::largest},
 }};
 
+constexpr std::string_view recent_peak_name = "trackshm_device_recent_peak_bytes";
+constexpr std::string_view allocation_size_name = "trackshm_allocation_size_bytes";
 constexpr std::string_view aggregator_info_name = "trackshm_aggregator_info";
 constexpr std::string_view device_info_name = "trackshm_device_info";
 constexpr std::string_view build_info_name = "trackshm_build_info";
@@ -244,6 +247,62 @@ MetricFamily device_info(const Snapshot& snapshot) {
     return family;
 }
 
+// With a scrape at least as often as the shorter window is long, no spike goes unseen between two.
+MetricFamily recent_peaks(const Snapshot& snapshot) {
+    MetricFamily family{recent_peak_name, "Most bytes held at once on this device within the window.", gauge, {}};
+    const auto add = [&](const Device& device, const char* window, std::uint64_t bytes) {
+        MetricLabels labels = labels_of(device);
+        labels.emplace_back("window", window);
+        family.samples.push_back({std::move(labels), static_cast<double>(bytes)});
+    };
+    for (const Device& device : snapshot.devices) {
+        add(device, "15s", device.peak_15s_bytes);
+        add(device, "60s", device.peak_60s_bytes);
+    }
+    return family;
+}
+
+// Powers of 4 from 256 B to 64 GiB, the same for every memory, so that histograms can be added up. Limits of size classes
+// lie there, too, so that each bucket is exact.
+constexpr unsigned first_bucket_bits = 8;
+constexpr unsigned last_bucket_bits = 36;
+constexpr unsigned bucket_bits_step = 2;
+
+std::vector<HistogramBucket> size_buckets(const std::vector<stats::SizeClass>& classes, std::uint64_t allocations) {
+    std::vector<HistogramBucket> buckets;
+    std::uint64_t of_known_size = 0;
+    auto next = classes.begin();
+    for (unsigned bits = first_bucket_bits; bits <= last_bucket_bits; bits += bucket_bits_step) {
+        const std::uint64_t bound = std::uint64_t{1} << bits;
+        for (; next != classes.end() && next->le_bytes <= bound; ++next) of_known_size += next->allocated_total;
+        buckets.push_back({static_cast<double>(bound), of_known_size});
+    }
+    for (; next != classes.end(); ++next) of_known_size += next->allocated_total;
+    // The classes are published on their own and may be newer than the count.
+    buckets.push_back({std::numeric_limits<double>::infinity(), std::max(allocations, of_known_size)});
+    return buckets;
+}
+
+MetricFamily allocation_sizes(const Snapshot& snapshot, const stats::Details& details) {
+    MetricFamily family{allocation_size_name,
+                        "Sizes of the buffers ever allocated. Those that came and went while a ring was full are in the "
+                        "last bucket, as their sizes are not known.",
+                        MetricType::histogram,
+                        {}};
+    for (const Device& device : snapshot.devices) {
+        const stats::DeviceDetails* const found = details.find(device.device);
+        if (found == nullptr) continue;
+        for (const TypeCounters& memory : device.types) {
+            const auto same_type = [&](const stats::TypeDetails& type) { return type.type == memory.type; };
+            const auto type = std::find_if(found->types.begin(), found->types.end(), same_type);
+            if (type == found->types.end() || memory.allocations_total == 0) continue;
+            family.samples.push_back({labels_of(device, memory), static_cast<double>(memory.allocated_bytes_total),
+                                      size_buckets(type->size_histogram, memory.allocations_total)});
+        }
+    }
+    return family;
+}
+
 void add_processes(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
     for (const auto& [metric, merge] : process_metrics) {
         MergedSamples samples(merge);
@@ -261,7 +320,8 @@ void add_processes(std::vector<MetricFamily>& families, const Snapshot& snapshot
 
 }  // namespace
 
-std::vector<MetricFamily> metrics_of(const Snapshot& snapshot, const MetricsOptions& options) {
+std::vector<MetricFamily> metrics_of(const Snapshot& snapshot, const stats::Details& details,
+                                     const MetricsOptions& options) {
     std::vector<MetricFamily> families;
     families.push_back(aggregator_info(snapshot));
     for (const auto& metric : snapshot_metrics) {
@@ -280,6 +340,8 @@ std::vector<MetricFamily> metrics_of(const Snapshot& snapshot, const MetricsOpti
             }
         }
     }
+    families.push_back(recent_peaks(snapshot));
+    families.push_back(allocation_sizes(snapshot, details));
     if (options.processes) add_processes(families, snapshot);
     std::erase_if(families, [](const MetricFamily& family) { return family.samples.empty(); });
     return families;
@@ -295,7 +357,8 @@ MetricFamily metric_of_build() {
 }
 
 std::vector<std::string_view> metric_names() {
-    std::vector<std::string_view> names{aggregator_info_name, device_info_name, build_info_name};
+    std::vector<std::string_view> names{aggregator_info_name, device_info_name, build_info_name, recent_peak_name,
+                                        allocation_size_name};
     for (const auto& metric : snapshot_metrics) names.push_back(metric.name);
     for (const auto& metric : device_metrics) names.push_back(metric.name);
     for (const auto& metric : memory_metrics) names.push_back(metric.name);

@@ -43,7 +43,8 @@ struct MetricsOptions {
 };
 
 // Families without a sample are left out.
-std::vector<MetricFamily> metrics_of(const stats::Snapshot& snapshot, const MetricsOptions& options = {});
+std::vector<MetricFamily> metrics_of(const stats::Snapshot& snapshot, const stats::Details& details,
+                                     const MetricsOptions& options = {});
 
 // The one family there is when no snapshot can be read: trackshm_up is 0.
 MetricFamily metric_of_no_snapshot();

@@ -84,8 +84,9 @@ std::vector<prometheus::MetricFamily> Collector::Collect() const {
 std::vector<MetricFamily> Collector::read(const std::string& name_space) const {
     stats::Error error;
     stats::Snapshot snapshot;
+    stats::Details details;
     auto reader = stats::Reader::open(name_space, error);
-    const bool can_read = reader && reader->read(snapshot, error);
+    const bool can_read = reader && reader->read(snapshot, error) && reader->read_details(details, error);
     if (can_read && !snapshot.aggregator_alive) error.message = "its aggregator is gone";  // between open and read
     if (!can_read || !snapshot.aggregator_alive) {
         note(name_space, error.message);
@@ -93,7 +94,7 @@ std::vector<MetricFamily> Collector::read(const std::string& name_space) const {
     }
     note(name_space, "");
     if (options_.per_process) merge_processes_beyond(options_.max_processes, snapshot);
-    auto families = metrics_of(snapshot, {.processes = options_.per_process});
+    auto families = metrics_of(snapshot, details, {.processes = options_.per_process});
     drop_counters_of_others(families);
     return families;
 }

@@ -30,7 +30,7 @@ std::string render(const Options& options, const stats::Snapshot& snapshot, cons
         case View::json: return json_document(snapshot, details);
         case View::csv:
             return (is_first && options.csv_header ? options.csv.header() : "") + options.csv.rows(snapshot);
-        case View::prom: return prometheus_text(metrics_of(snapshot, {.processes = options.all}));
+        case View::prom: return prometheus_text(metrics_of(snapshot, details, {.processes = options.all}));
         case View::none: return {};
         case View::live:
         case View::text: break;

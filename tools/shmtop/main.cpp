@@ -23,7 +23,7 @@ int run(int argc, char** argv) {
     Options options;
     if (const auto exit_code = parse_options(argc, argv, is_interactive_terminal(), options)) return *exit_code;
 
-    const bool with_details = options.view == View::json;
+    const bool with_details = options.view == View::json || options.view == View::prom;
     if (options.wait) {
         const auto holds = [&options](stats::Snapshot snapshot) {
             apply_filter(options.filter, snapshot);
