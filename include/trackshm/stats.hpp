@@ -199,13 +199,13 @@ struct AllocationFailure {
     std::string comm;
     std::uint64_t count = 0;         // failures of the device so far, this one included
 
-    // The device's largest live buffers, of all processes, largest first, at most max_large_buffers. Made for the first
-    // of a storm of failures and then about once a second: where largest_time_unix_ns is before time_unix_ns it is the
-    // list of an earlier one, and where it is 0 there is none yet.
+    // The device's largest live buffers, of all processes, largest first, at most max_large_buffers; as of
+    // largest_time_unix_ns, 0 while there is no list yet. As a rule that is right after the failure, before the process's
+    // next report. In a storm of failures a list is made about once a second: it is an earlier one's then, or comes later.
     std::vector<LargeBuffer> largest;
     std::uint64_t largest_time_unix_ns = 0;
-    // 0: all as of one moment. Else the tables were large and looked through in parts, over so long: buffers that came or
-    // went meanwhile may be missing or still be in it.
+    // 0: all as of one moment. Else the tables were large and looked through in parts, over so long: what lived throughout
+    // is in it in its place, what came or went meanwhile may be.
     std::uint64_t largest_gathering_ns = 0;
 };
 

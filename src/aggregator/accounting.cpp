@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace trackshm::aggregator {
 
@@ -19,12 +20,15 @@ constexpr std::size_t prefetch_events = 12;
 bool Accounting::apply(TrackedProcess& process, const Batch& batch, const BatchTime& time) noexcept {
     time_ = time;
     lacks_usage_room_ = false;
+    failures_.clear();
     process.table_header().applied += batch.reports;
     const std::span<const Event> events = batch.events();
+    first_event_ = events.data();
     for (std::size_t i = 0; i < events.size(); ++i) {
         if (i + prefetch_events < events.size()) process.table().prefetch(events[i + prefetch_events].id);
         if (!apply(process, events[i]) || ledger_.log().overflowed()) return false;
     }
+    if (!failures_.empty()) keep_last_failures(process.table_header());
     return !lacks_usage_room_;
 }
 
@@ -160,6 +164,29 @@ void Accounting::describe(TrackedProcess& process, const Event& event) noexcept 
         memory.capacity_bytes = event.size;
     } else {
         memory.allocation_failures += event.count;
+        failures_.push_back({slot, static_cast<std::uint32_t>(&event - first_event_ + 1)});
+    }
+}
+
+// Of a device's failures in a batch the last one is kept.
+void Accounting::keep_last_failures(const TableHeader& process) noexcept {
+    for (std::size_t i = failures_.size(); i-- > 0;) {
+        const std::uint32_t slot = failures_[i].slot;
+        DeviceAnnex* const annex = ledger_.annex(slot);
+        const bool is_last = std::exchange(failure_kept_[slot], ledger_.log().batch()) != ledger_.log().batch();
+        if (!is_last || annex == nullptr) continue;
+        const Event& event = first_event_[failures_[i].events - 1];
+        shm::FailureRow& last = annex->failure.last;
+        ledger_.save(last);
+        last.count = 0;
+        for (std::uint32_t type = 0; type < shm::type_count; ++type) {
+            last.count += ledger_.memory(slot, type).allocation_failures;
+        }
+        last.unix_ns = time_.unix_ns;
+        last.size_bytes = event.size;
+        last.type = event.type;
+        last.pid = process.pid;
+        std::memcpy(last.comm, process.comm, sizeof last.comm);
     }
 }
 

@@ -44,11 +44,20 @@ struct BatchTime {
 
 class Accounting {
 public:
-    explicit Accounting(Ledger& ledger) : ledger_(ledger), accounts_(shm::max_type_rows) {}
+    explicit Accounting(Ledger& ledger) : ledger_(ledger), accounts_(shm::max_type_rows) {
+        failures_.reserve(Batch::max_events);
+    }
 
     // Applies a batch of events within the open log batch. False if the table, the log or /dev/shm has no room for them:
     // roll back, grow or take fewer, apply again.
     bool apply(TrackedProcess& process, const Batch& batch, const BatchTime& time) noexcept;
+
+    // Failed allocations of the last batch: on which device, and after how many of its events.
+    struct Failure {
+        std::uint32_t slot;
+        std::uint32_t events;
+    };
+    const std::vector<Failure>& failures() const noexcept { return failures_; }
 
     // Why it was false: no storage for another usage cell of the process.
     bool lacks_usage_room() const noexcept { return lacks_usage_room_; }
@@ -89,6 +98,7 @@ private:
     void close_device(TrackedProcess& process, std::uint16_t device) noexcept;
     void set_gauge(TrackedProcess& process, const shm::Event& event) noexcept;
     void describe(TrackedProcess& process, const shm::Event& event) noexcept;
+    void keep_last_failures(const TableHeader& process) noexcept;
     void count_folded_pairs(TrackedProcess& process, const shm::Event& event) noexcept;
     void reject(TrackedProcess& process) noexcept;
     void doubt_peaks(TableHeader& process, Account& account) noexcept;
@@ -109,6 +119,9 @@ private:
     bool has_refused_a_device_ = false;
     bool lacks_usage_room_ = false;
     BatchTime time_{};
+    const shm::Event* first_event_ = nullptr;  // of the batch
+    std::vector<Failure> failures_;
+    std::vector<std::uint64_t> failure_kept_ = std::vector<std::uint64_t>(shm::max_devices);  // log batch, by slot
     std::vector<Account> accounts_;  // by device slot and type
     // In the place of what there is no storage for, so that nothing on an event's way has to ask.
     UsageCell unstored_usage_{};

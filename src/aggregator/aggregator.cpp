@@ -63,6 +63,7 @@ Aggregator::Aggregator(Options options)
       details_publisher_(publisher_.segment()),
       history_(publisher_.segment()),
       accounting_(ledger_),
+      failure_lists_(ledger_),
       discovery_(options_.name_space),
       attacher_(options_.name_space, uid_, ledger_) {}
 
@@ -104,6 +105,7 @@ Aggregator::Start Aggregator::start(std::string& message) {
 
     now_ns_ = monotonic_ns();
     history_.open(ledger_, now_ns_);
+    failure_lists_.take_over();
     take_stock();
     for (const auto& table : discovery_.scan(SegmentKind::table)) {
         if (auto orphan = attacher_.adopt_orphan(table)) end(*orphan);
@@ -159,6 +161,7 @@ bool Aggregator::turn() {
     if (scheduled_scan) inspect_processes();
     turn_events_ = 0;
     for (const auto& process : processes_) turn_events_ += drain(*process);
+    if (failure_lists_.work(processes_, now_ns_)) changed_ = true;
     if (turn_events_ != 0) changed_ = true;
     if (options_.log_events) flush_event_log();
 
@@ -198,6 +201,7 @@ std::uint64_t Aggregator::drain(TrackedProcess& process) {
         events += batch_.slots;
         process.note_applied_below(batch_.applied_below);
         process.release_slots();
+        list_what_is_in_the_way();
         if (batch_.complete && batch_.slots < batch_.limit) break;
         if (monotonic_ns() >= deadline_ns) break;
     }
@@ -223,6 +227,10 @@ Aggregator::Applied Aggregator::apply(TrackedProcess& process) {
             return Applied::all;
         }
         const bool log_was_full = ledger_.log().overflowed();
+        if (batch_.limit < batch_.slots) {
+            roll_back(process);
+            return Applied::in_smaller_parts;
+        }
         if (!log_was_full && accounting_.lacks_usage_room()) return starve(process);
         roll_back(process);
         if (log_was_full && batch_.limit > 1) {  // frees of many entries each
@@ -243,12 +251,36 @@ bool Aggregator::apply_events(TrackedProcess& process) {
     process.save_header();
     const BatchTime time{static_cast<std::uint32_t>(now_ns_ / 1'000'000'000), unix_ns()};
     if (!accounting_.apply(process, batch_, time)) return false;
+    if (const std::uint64_t events = events_to_next_list(); events < batch_.slots) {
+        batch_.limit = events;
+        return false;
+    }
     std::copy(batch_.positions.begin(), batch_.positions.end(), table.lane_positions);
     table.estate_position = batch_.estate_position;
     table.slots_applied += batch_.slots;
     if (ledger_.log().overflowed()) return false;
     ledger_.log().commit();
     return true;
+}
+
+// What is listed after a failed allocation is what was live when it failed: the batch must end with it.
+std::uint64_t Aggregator::events_to_next_list() const noexcept {
+    for (const Accounting::Failure& failure : accounting_.failures()) {
+        if (failure_lists_.is_due(failure.slot, now_ns_)) return failure.events;
+    }
+    return batch_.slots;
+}
+
+void Aggregator::list_what_is_in_the_way() {
+    bool wanted = false;
+    for (const Accounting::Failure& failure : accounting_.failures()) {
+        if (!failure_lists_.is_due(failure.slot, now_ns_)) continue;
+        failure_lists_.want(failure.slot);
+        wanted = true;
+    }
+    if (!wanted) return;
+    batch_.limit = Batch::max_events;  // that it ended here was for this
+    if (failure_lists_.work(processes_, now_ns_)) changed_ = true;
 }
 
 void Aggregator::roll_back(TrackedProcess& process) noexcept {
@@ -415,7 +447,7 @@ bool Aggregator::watch(int fd) const noexcept {
 
 // Waits as long as the traffic suggests. True when it is time to stop.
 bool Aggregator::wait(int stop_fd) {
-    if (now_ns_ - last_event_ns_ < linger_ns) {
+    if (now_ns_ - last_event_ns_ < linger_ns || failure_lists_.is_looking()) {
         wait_ns_ = 0;
         if (turn_events_ < worthwhile_events) spin_ns(fill_ns);
         if (now_ns_ - last_look_ns_ < publish_interval_ns) return false;

@@ -11,6 +11,7 @@
 #include "aggregator/accounting.hpp"
 #include "aggregator/details_publisher.hpp"
 #include "aggregator/discovery.hpp"
+#include "aggregator/failure_lists.hpp"
 #include "aggregator/history.hpp"
 #include "aggregator/ledger.hpp"
 #include "aggregator/lifecycle.hpp"
@@ -50,6 +51,8 @@ private:
     enum class Applied { all, in_smaller_parts, not_now };
     Applied apply(TrackedProcess& process);
     bool apply_events(TrackedProcess& process);
+    std::uint64_t events_to_next_list() const noexcept;
+    void list_what_is_in_the_way();
     void roll_back(TrackedProcess& process) noexcept;
     Applied starve(TrackedProcess& process);
     void quarantine(TrackedProcess& process) noexcept;
@@ -77,6 +80,7 @@ private:
     DetailsPublisher details_publisher_;
     History history_;
     Accounting accounting_;
+    FailureLists failure_lists_;
     Discovery discovery_;
     Attacher attacher_;
     std::vector<std::unique_ptr<TrackedProcess>> processes_;

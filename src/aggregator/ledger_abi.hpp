@@ -81,7 +81,6 @@ struct SizeClassAccount {
 
 struct FailureAccount {
     shm::FailureRow last;
-    std::uint64_t listed_count;  // last.count when the list was made
     std::uint64_t buffers;
     shm::BufferRow largest[stats::max_large_buffers];
 };

@@ -11,6 +11,7 @@
 // growing step by step.)
 #pragma once
 
+#include <algorithm>
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstdint>
 
@@ -65,8 +66,22 @@ public:
     // Grows by half and moves everything before it returns. False if there is no memory.
     bool grow_now() noexcept;
 
+    // Visits the live entries in parts, in the order of their hashes: what lives throughout is visited once, however the
+    // table changes and grows between two parts.
+    struct Cursor {
+        std::uint64_t hash = 0;  // smaller ones were visited
+        bool at_end = false;
+    };
+    // Of some `cells` cells; how many it looked at.
     template <class Visit>
-    void for_each_live(Visit&& visit) const;
+    std::uint64_t scan(Cursor& cursor, std::uint64_t cells, Visit&& visit) const;
+    std::uint64_t cells() const noexcept { return areas_[0].limit + areas_[1].limit; }
+
+    template <class Visit>
+    void for_each_live(Visit&& visit) const {
+        Cursor cursor;
+        scan(cursor, ~std::uint64_t{0}, visit);
+    }
 
 private:
     __extension__ using Wide = unsigned __int128;
@@ -120,12 +135,29 @@ private:
 };
 
 template <class Visit>
-void Table::for_each_live(Visit&& visit) const {
+std::uint64_t Table::scan(Cursor& cursor, std::uint64_t cells, Visit&& visit) const {
+    constexpr std::uint64_t largest = ~std::uint64_t{0};
+    const std::uint64_t homes = std::max(areas_[0].homes, areas_[1].homes);
+    const std::uint64_t step = cells < homes ? largest / homes * cells : largest;
+    const std::uint64_t last = cursor.hash + std::min(step, largest - cursor.hash);
+    std::uint64_t looked_at = 0;
     for (const Area& area : areas_) {
-        for (std::uint64_t i = 0; i < area.limit; ++i) {
-            if (area.cells[i].taken() && !is_dead(area.cells[i])) visit(area.cells[i]);
+        if (area.limit == 0) continue;
+        const std::uint64_t last_home = area.home_of(last);
+        std::uint64_t i = area.home_of(cursor.hash);
+        looked_at -= i;
+        // An entry lies in the run that begins at its home or before.
+        for (; i < area.limit && (i <= last_home || area.cells[i].taken()); ++i) {
+            const Cell& cell = area.cells[i];
+            if (!cell.taken() || is_dead(cell)) continue;
+            const std::uint64_t cell_hash = hash(cell.id);
+            if (cell_hash >= cursor.hash && cell_hash <= last) visit(cell);
         }
+        looked_at += i;
     }
+    cursor.at_end = last == largest;
+    cursor.hash = last + 1;
+    return looked_at;
 }
 
 // --- the hot path ---------------------------------------------------------------------------------------------------

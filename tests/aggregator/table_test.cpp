@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -206,6 +207,42 @@ TEST_CASE("a table grows step by step to a million buffers and finds each of the
         bench.commit();
     }
     CHECK(wrong == 0);
+}
+
+TEST_CASE("a look in parts visits what lives throughout once, however the table changes and grows meanwhile") {
+    const std::uint64_t seed = fresh_seed();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    for (int round = 0; round < 5; ++round) {
+        Bench bench;
+        Model model;
+        const auto change_some = [&](std::uint64_t changes, unsigned insert_percent) {
+            bench.begin(changes);
+            for (std::uint64_t i = 0; i < changes; ++i) change(bench, model, random, 20000, insert_percent);
+            bench.commit();
+            bench.header().live_buffers = buffers_in(model);
+        };
+        const auto sequences = [&] {
+            std::set<std::uint64_t> live;
+            bench.table().for_each_live([&](const Cell& cell) { live.insert(cell.sequence); });
+            return live;
+        };
+        for (int i = 0; i < 30; ++i) change_some(100, 70);
+        const std::set<std::uint64_t> before = sequences();
+        std::map<std::uint64_t, unsigned> visits;
+        Table::Cursor cursor;
+        unsigned parts = 0;
+        while (!cursor.at_end) {
+            bench.table().scan(cursor, 1 + random() % 500, [&](const Cell& cell) { ++visits[cell.sequence]; });
+            change_some(500, 80);  // so that it grows several times under the look
+            REQUIRE(++parts < 100000);
+        }
+        REQUIRE(parts > 5);
+        const std::set<std::uint64_t> after = sequences();
+        const auto is_missed = [&](std::uint64_t sequence) { return after.contains(sequence) && visits[sequence] != 1; };
+        CHECK(std::count_if(before.begin(), before.end(), is_missed) == 0);
+        CHECK(std::count_if(visits.begin(), visits.end(), [](const auto& visit) { return visit.second > 1; }) == 0);
+    }
 }
 
 TEST_CASE("a closed device's entries are gone at once and their ids are new when they come again") {

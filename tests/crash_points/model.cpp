@@ -102,7 +102,11 @@ void Model::carry_out(Process& process, const std::string& verb, const std::vect
         set_gauge(process, place(0, 1), n[2]);
     } else if (verb == "fail") {
         ++memories_[place(0, 2)].failures;
-        devices_[to_unsigned(n[0])];
+        Device& device = devices_[to_unsigned(n[0])];
+        device.last_failure = {{"who", process.name},
+                               {"size_bytes", n.at(1)},
+                               {"type", type_names[n[2]]},
+                               {"count", ++device.failures}};
     } else if (verb == "memory") {
         memories_[place(0, 1)].capacity = n[2];
         devices_[to_unsigned(n[0])];
@@ -277,6 +281,7 @@ json Model::figures() const {
                            {"live_bytes", account.level.live},
                            {"peak_bytes", account.level.peak},
                            {"at_peak", at_peak(account)},
+                           {"last_failure", account.last_failure},
                            {"types", types}});
     }
     return {{"aggregator", {{"exact", true}}},

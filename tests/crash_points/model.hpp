@@ -39,6 +39,8 @@ private:
         Level level;
         std::map<Share, Number> shares;
         std::map<Share, Number> at_peak;
+        Number failures = 0;
+        nlohmann::json last_failure = nullptr;
     };
     using Classes = std::map<Number, Number>;  // buffers by the largest size of their class
     struct Memory {

@@ -299,6 +299,14 @@ json Stage::figures(json document) const {
     }
     for (json& device : document["devices"]) {
         for (const char* key : {"peak_15s_bytes", "peak_60s_bytes"}) device.erase(key);
+        if (json& failure = device.at("last_failure"); !failure.is_null()) {
+            failure["who"] = name_of(failure);
+            // What was in the way depends on how far the other processes' events were applied.
+            for (const char* key : {"pid", "comm", "time_unix_ns", "largest", "largest_time_unix_ns",
+                                    "largest_gathering_ns"}) {
+                failure.erase(key);
+            }
+        }
         if (device.at("at_peak").is_null()) continue;
         device["at_peak"].erase("time_unix_ns");
         for (json& holder : device["at_peak"]["holders"]) {

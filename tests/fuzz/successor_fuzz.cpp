@@ -28,6 +28,7 @@ constexpr std::size_t process_bytes = shm::process_segment_bytes(fuzz::fuzzed_sl
 // Of the ledger and the log no more than is in use here.
 constexpr std::size_t ledger_head_bytes = aggregator::accounts_offset + 4 * sizeof(aggregator::DeviceAccount);
 constexpr std::size_t log_head_bytes = 4096;
+constexpr std::size_t annexes_bytes = 4 * aggregator::annex_bytes;
 
 std::string name_of_process() {
     return shm::process_segment_name(fuzz::name_space(), fuzz::fuzzed_pid, fuzz::fuzzed_nonce);
@@ -48,8 +49,8 @@ std::vector<std::byte> content_of(const std::string& name) {
 void publish_process(const fuzz::ShmFile& file) {
     fuzz::fill_header(file);
     for (std::uint64_t i = 0; i < 8; ++i) {
-        shm::Event event{shm::EventKind::allocation, static_cast<std::uint8_t>(i % 2), static_cast<std::uint16_t>(i % 3), 1,
-                         i / 2, 100 + i};
+        const auto kind = i < 7 ? shm::EventKind::allocation : shm::EventKind::allocation_failure;
+        shm::Event event{kind, static_cast<std::uint8_t>(i % 2), static_cast<std::uint16_t>(i % 3), 1, i / 2, 100 + i};
         shm::store_slot(file.at<shm::Slot>(shm::slots_offset + i * sizeof(shm::Slot)), i, shm::pack_what(event), event.id,
                         event.size);
     }
@@ -57,7 +58,7 @@ void publish_process(const fuzz::ShmFile& file) {
     file.at<shm::ProcessHeader>(0).tickets = 8;
 }
 
-// What an aggregator leaves that served one process with eight buffers and was then killed.
+// What an aggregator leaves that served one process with seven buffers and a failed allocation and was then killed.
 struct Left {
     std::vector<std::byte> ledger;
     std::vector<std::byte> table;
@@ -76,12 +77,13 @@ const Left& left() {
 }
 
 void patch_something(fuzz::Input& input, const fuzz::ShmFile& ledger, const fuzz::ShmFile& table) {
-    switch (input.take<std::uint8_t>() % 6) {
+    switch (input.take<std::uint8_t>() % 7) {
         case 0: return input.patch(ledger.data(), sizeof(aggregator::LedgerHeader));
         case 1: return input.patch(ledger.data(), ledger_head_bytes);
         case 2: return input.patch(ledger.data() + aggregator::log_offset, log_head_bytes);
         case 3: return input.patch(table.data(), sizeof(aggregator::TableHeader));
         case 4: return input.patch(table.data() + aggregator::usage_offset, 16 * sizeof(aggregator::UsageCell));
+        case 5: return input.patch(ledger.data() + aggregator::annexes_offset, annexes_bytes);
         default:
             return input.patch(table.data() + aggregator::first_area_offset,
                                table.bytes() - aggregator::first_area_offset);
@@ -100,6 +102,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     ledger.data());
         std::copy_n(honest.ledger.begin() + aggregator::log_offset, log_head_bytes,
                     ledger.data() + aggregator::log_offset);
+        std::copy_n(honest.ledger.begin() + aggregator::annexes_offset, annexes_bytes,
+                    ledger.data() + aggregator::annexes_offset);
         ledger.publish_as(name_of_ledger());
         fuzz::ShmFile table(honest.table.size());
         std::copy(honest.table.begin(), honest.table.end(), table.data());
@@ -113,7 +117,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         publish_process(*process);
         // Frees and allocations that meet the entries in the table.
         for (std::uint64_t i = 0; i < 8; ++i) {
-            const shm::Event event{i < 5 ? shm::EventKind::free_by_id : shm::EventKind::allocation, 0, 1, 1, i / 2, 7};
+            const auto kind = i < 5   ? shm::EventKind::free_by_id
+                              : i < 7 ? shm::EventKind::allocation
+                                      : shm::EventKind::allocation_failure;
+            const shm::Event event{kind, 0, 1, 1, i / 2, 7};
             shm::store_slot(process->at<shm::Slot>(shm::slots_offset + (8 + i) * sizeof(shm::Slot)), 8 + i,
                             shm::pack_what(event), event.id, event.size);
         }

@@ -226,6 +226,72 @@ TEST_CASE("size histograms count what was allocated and what lives, through a cl
     histogram(0, {size_class(1, 1, 1), size_class(64, 15, 7), size_class(128, 1, 1), size_class(8192, 1, 0)});
 }
 
+TEST_CASE("a failed allocation shows who asked for what, and what was live when it failed") {
+    const Namespace name_space;
+    auto aggregator = std::make_unique<Aggregator>(name_space);
+    Script other(name_space);
+    other("alloc 2 900 0 1");
+    other("alloc 3 5000 0 2");
+    other.sync();
+    Script program(name_space);
+    program("fill 1 20 2 0 100 10");
+    program("alloc 2 700 1 50");
+    program("fail 2 123456 1");
+    program("free 50");  // right after it, in the same batch as a rule
+    program("alloc 2 800 1 51");
+    program.sync();
+    const auto has_list = [](const json& r) {
+        return r.at("last_failure").is_object() && r.at("last_failure").at("largest_time_unix_ns").is_number();
+    };
+    json failure = details_row(name_space, 2, has_list).at("last_failure");
+    CHECK(failure.at("size_bytes") == 123456);
+    CHECK(failure.at("type") == "L1");
+    CHECK(failure.at("pid") == program.pid());
+    CHECK(failure.at("comm") == "script_program");
+    CHECK(failure.at("count") == 1);
+    CHECK(failure.at("largest_gathering_ns") == 0);
+    const json largest = failure.at("largest");
+    REQUIRE(largest.size() == stats::max_large_buffers);
+    CHECK(largest[0].at("size_bytes") == 900);
+    CHECK(largest[0].at("pid") == other.pid());
+    CHECK(largest[1].at("size_bytes") == 700);
+    CHECK(largest[1].at("id") == 50);
+    CHECK(largest[1].at("type") == "L1");
+    CHECK(largest[1].at("pid") == program.pid());
+    CHECK(largest[2].at("size_bytes") == 10);
+    CHECK(device_row(shmtop_json(name_space), 3).at("last_failure").is_null());
+
+    aggregator->child().kill();
+    aggregator = std::make_unique<Aggregator>(name_space);
+    CHECK(details_row(name_space, 2, has_list).at("last_failure") == failure);
+    for (int i = 0; i < 5000; ++i) program.child().write_line("fail 2 " + std::to_string(i) + " 0");
+    for (int i = 0; i < 5000; ++i) REQUIRE(program.answer() == "");
+    program.sync();
+    failure = details_row(name_space, 2, [](const json& r) { return r.at("last_failure").at("count") == 5001; })
+                  .at("last_failure");
+    CHECK(failure.at("size_bytes") == 4999);
+    CHECK(type_row(shmtop_json(name_space), 2, "DRAM").at("allocation_failures_total") == 5000);
+}
+
+TEST_CASE("what is in the way of a failed allocation is found in tables of a million buffers too") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "65536"}});
+    program("fill 1 1000000 0 0 1000 64");
+    program("alloc 0 1000 0 1");
+    program("alloc 0 900 0 2");
+    program("fail 0 1 0");
+    program.sync();
+    const json failure = details_row(name_space, 0, [](const json& r) {
+                             return r.at("last_failure").is_object() &&
+                                    r.at("last_failure").at("largest_time_unix_ns").is_number();
+                         }).at("last_failure");
+    CHECK(failure.at("largest_gathering_ns") > 0);
+    REQUIRE(failure.at("largest").size() == stats::max_large_buffers);
+    CHECK(failure.at("largest")[0].at("id") == 1);
+    CHECK(failure.at("largest")[1].at("id") == 2);
+}
+
 TEST_CASE("a few devices do not take the room of 256") {
     const Namespace name_space;
     Aggregator aggregator(name_space);
