@@ -3,29 +3,13 @@
 // What the tools write, read by parsers that others wrote: see formats.py.
 #pragma once
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "support/child.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace trackshm::test {
-
-// A directory of one test; goes with everything in it.
-class TemporaryDirectory {
-public:
-    TemporaryDirectory();
-    ~TemporaryDirectory();
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-    std::string operator/(const std::string& file) const { return (path_ / file).string(); }
-    // Names of what is in it, hidden files too.
-    std::vector<std::string> files() const;
-
-private:
-    std::filesystem::path path_;
-};
 
 struct ParseResult {
     bool skipped = false;  // there is no such parser here
@@ -35,9 +19,6 @@ struct ParseResult {
 
 // `kind` as formats.py lists them.
 ParseResult parse(const std::string& kind, const std::string& text, const Arguments& more = {});
-
-std::string read_file(const std::string& path);
-void write_file(const std::string& path, const std::string& text);
 
 }  // namespace trackshm::test
 

@@ -41,13 +41,14 @@ _shmtop() {
         --format)
             _trackshm_reply 'text json csv csv,noheader prom' "$typed"
             return ;;
-        -o | --output)
+        -o | --output | --record | --replay)
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             return ;;
     esac
     _trackshm_value "$before" "$typed" && return
     _trackshm_reply '-h --help -V --version -a --all -d --device -p --pid -t --type -s --sort --top -r --refresh
-        -b --batch -n --iterations -1 --once --format --json --csv --query --help-query --check --wait -o --output --namespace -C --no-color' "$typed"
+        -b --batch -n --iterations -1 --once --format --json --csv --query --help-query --check --wait -o --output --record --replay --namespace -C
+        --no-color' "$typed"
 }
 
 _shmdump() {

@@ -4,46 +4,91 @@
 // shows it in the chosen view.
 #include <chrono>
 #include <exception>
+#include <string>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
 #include "common/output.hpp"
 #include "common/terminal.hpp"
+#include "recording/recorder.hpp"
+#include "recording/recording.hpp"
 #include "shmtop/batch.hpp"
 #include "shmtop/live.hpp"
 #include "shmtop/live_frames.hpp"
 #include "shmtop/live_source.hpp"
 #include "shmtop/options.hpp"
+#include "shmtop/recorded_frames.hpp"
+#include "shmtop/replay_source.hpp"
+#include "shmtop/source_to_record.hpp"
 
 namespace trackshm::tools {
 namespace {
+
+int failed(const stats::Error& error) {
+    print_error("shmtop", error.message);
+    return error.exit_code();
+}
+
+int replay(const Options& options) {
+    stats::Error error;
+    const auto recording = Recording::open(options.replay_file, error);
+    if (!recording) return failed(error);
+    const std::string damage = recording->damage();
+    if (!damage.empty()) print_error("shmtop", damage);
+    if (options.view == View::live) {
+        ReplaySource source(*recording);
+        if (const auto exit_code = run_live(source, options)) return *exit_code;
+    }
+    RecordedFrames frames(*recording, options.iterations);
+    return run_batch(frames, options);
+}
+
+bool wants_details(const Options& options) { return options.view == View::json || options.view == View::prom; }
+
+int wait_for_check(const Options& options) {
+    const auto holds = [&options](stats::Snapshot snapshot) {
+        apply_filter(options.filter, snapshot);
+        return !options.check->failure(snapshot);
+    };
+    AwaitedFrame frame(options.name_space, *options.wait, wants_details(options), holds);
+    return run_batch(frame, options);
+}
+
+int record(stats::Reader& reader, const Options& options) {
+    stats::Error error;
+    auto recorder = Recorder::open(options.record_file, error);
+    if (!recorder) return failed(error);
+    if (options.view == View::live) {
+        LiveSource live(reader, options.name_space, options.filter);
+        SourceToRecord source(live, reader, *recorder);
+        if (const auto exit_code = run_live(source, options)) return *exit_code;
+    }
+    LiveFrames live(reader, std::chrono::milliseconds(options.refresh_ms), options.iterations, true);
+    FramesToRecord frames(live, *recorder);
+    return run_batch(frames, options);
+}
+
+int show(stats::Reader& reader, const Options& options) {
+    if (options.view == View::live) {
+        LiveSource source(reader, options.name_space, options.filter);
+        if (const auto exit_code = run_live(source, options)) return *exit_code;
+    }
+    const std::chrono::milliseconds refresh(options.refresh_ms);
+    LiveFrames frames(reader, refresh, options.iterations, wants_details(options));
+    return run_batch(frames, options);
+}
 
 int run(int argc, char** argv) {
     ignore_write_signals();
     Options options;
     if (const auto exit_code = parse_options(argc, argv, is_interactive_terminal(), options)) return *exit_code;
+    if (!options.replay_file.empty()) return replay(options);
+    if (options.wait) return wait_for_check(options);
 
-    const bool with_details = options.view == View::json || options.view == View::prom;
-    if (options.wait) {
-        const auto holds = [&options](stats::Snapshot snapshot) {
-            apply_filter(options.filter, snapshot);
-            return !options.check->failure(snapshot);
-        };
-        AwaitedFrame frame(options.name_space, *options.wait, with_details, holds);
-        return run_batch(frame, options);
-    }
     stats::Error error;
     auto reader = stats::Reader::open(options.name_space, error);
-    if (!reader) {
-        print_error("shmtop", error.message);
-        return error.exit_code();
-    }
-    if (options.view == View::live) {
-        LiveSource source(*reader, options.name_space, options.filter);
-        if (const auto exit_code = run_live(source, options)) return *exit_code;
-    }
-    LiveFrames frames(*reader, std::chrono::milliseconds(options.refresh_ms), options.iterations, with_details);
-    return run_batch(frames, options);
+    if (!reader) return failed(error);
+    return options.record_file.empty() ? show(*reader, options) : record(*reader, options);
 }
 
 }  // namespace

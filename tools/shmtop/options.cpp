@@ -42,6 +42,9 @@ Examples:
   shmtop --check 'live_bytes == 0 && leaked_bytes == 0'
   shmtop --check 'device[*].dram.used_ratio < 90%'
   shmtop --check 'processes == 0' --wait 30
+  shmtop --record day.trk -r 5000     a frame every five seconds, until interrupted
+  shmtop --replay day.trk             the screen, with what was then
+  shmtop --replay day.trk --json -n 0 all of its frames
 
 --check EXPR: comparisons (< <= > >= == !=) joined by && and ||, with parentheses, of
   numbers         1048576, 1.5GiB, 512M (powers of 1024; KB, MB.. are powers of 1000), 90%, true, false
@@ -57,7 +60,8 @@ Examples:
   every one       device[*].FIELD, process[*].FIELD: the comparison must hold for each
 What is not there holds 0. A used_ratio without a known capacity fails the check.
 
-Exit codes: 0 ok, 1 failure, 2 usage, 3 no aggregator, 4 permission denied, 5 other layout version, 10 --check failed.)";
+Exit codes: 0 ok, 1 failure, 2 usage, 3 no aggregator, 4 permission denied, 5 other layout version or version of a
+recording, 10 --check failed.)";
 
 // The options as they are on the command line, before they are made sense of together.
 struct RawOptions {
@@ -116,6 +120,13 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
     app.add_option("-o,--output", options.output_file,
                    "Write there instead of stdout, replacing the file atomically; an endless run keeps the last frame")
         ->option_text("FILE");
+    app.add_option("--record", options.record_file,
+                   "Append what is shown to a recording; without a screen or a format that is all it does, until "
+                   "interrupted or for -n frames")
+        ->option_text("FILE");
+    app.add_option("--replay", options.replay_file,
+                   "Show a recording instead of a running aggregator; without a screen its last N frames, all for 0")
+        ->option_text("FILE");
     add_namespace_option(app, options.name_space);
     app.add_flag("-C,--no-color", raw.no_color, "No colours (also: environment NO_COLOR)");
     app.footer(footer);
@@ -149,7 +160,31 @@ bool asked_format(const CLI::App& app, const RawOptions& raw, std::optional<View
 View chosen_view(const RawOptions& raw, const Options& options, bool iterations_given, bool on_terminal) {
     if (raw.batch || raw.once) return View::text;
     if (options.check) return View::none;
-    return on_terminal && !iterations_given && options.output_file.empty() ? View::live : View::text;
+    if (on_terminal && !iterations_given && options.output_file.empty()) return View::live;
+    return options.record_file.empty() ? View::text : View::none;
+}
+
+// How many frames there are where -n does not say.
+std::uint64_t default_iterations(const RawOptions& raw, const Options& options, bool on_terminal) {
+    constexpr std::uint64_t endless = 0;
+    if (raw.once || options.wait || options.check || !options.replay_file.empty()) return 1;
+    if (options.view == View::none) return endless;  // recording is all it does
+    return options.view == View::text && raw.batch && on_terminal && options.output_file.empty() ? endless : 1;
+}
+
+// Options that make no sense together; empty if there are none.
+std::string contradiction(const CLI::App& app, const Options& options) {
+    const auto given = [&](const char* option) { return app.count(option) > 0; };
+    const bool several = given("--iterations") && options.iterations != 1;
+    if (given("--once") && several) return "--once and --iterations exclude each other";
+    if (given("--wait") && !options.check) return "--wait is for --check: say what to wait for";
+    if (given("--wait") && several) return "--wait and --iterations exclude each other";
+    if (given("--replay") && given("--record")) return "--replay and --record exclude each other";
+    if (given("--replay") && given("--wait")) return "--replay and --wait exclude each other: nothing will change";
+    if (given("--record") && given("--wait")) return "--record and --wait exclude each other";
+    if (given("--record") && options.record_file.empty()) return "--record: the name of a file is missing";
+    if (given("--replay") && options.replay_file.empty()) return "--replay: the name of a file is missing";
+    return {};
 }
 
 // What of the options takes a word to make sense of it. False, with `problem` naming the option.
@@ -200,23 +235,14 @@ std::optional<int> parse_options(int argc, const char* const* argv, bool on_term
     std::optional<View> format;
     if (!read_words(app, raw, options, problem)) return usage_error("shmtop", problem);
     if (!asked_format(app, raw, format, problem)) return usage_error("shmtop", problem);
+    problem = contradiction(app, options);
+    if (!problem.empty()) return usage_error("shmtop", problem);
+    if (app.count("--wait") > 0) options.wait = std::chrono::nanoseconds(std::llround(raw.wait_seconds * 1e9));
     options.refresh_given = app.count("--refresh") > 0;
     options.sort_given = app.count("--sort") > 0;
     const bool iterations_given = app.count("--iterations") > 0;
-    if (raw.once && iterations_given && options.iterations != 1) {
-        return usage_error("shmtop", "--once and --iterations exclude each other");
-    }
-    if (app.count("--wait") > 0) {
-        if (!options.check) return usage_error("shmtop", "--wait is for --check: say what to wait for");
-        if (iterations_given && options.iterations != 1) {
-            return usage_error("shmtop", "--wait and --iterations exclude each other");
-        }
-        options.wait = std::chrono::nanoseconds(std::llround(raw.wait_seconds * 1e9));
-    }
     options.view = format ? *format : chosen_view(raw, options, iterations_given, on_terminal);
-    const bool endless_by_itself =
-        raw.batch && !raw.once && !iterations_given && !options.wait && on_terminal && options.output_file.empty();
-    if (endless_by_itself && options.view == View::text) options.iterations = 0;
+    if (!iterations_given) options.iterations = default_iterations(raw, options, on_terminal);
     const char* no_color = std::getenv("NO_COLOR");
     options.color = !raw.no_color && (no_color == nullptr || *no_color == '\0');
     return std::nullopt;

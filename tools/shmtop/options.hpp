@@ -31,6 +31,8 @@ struct Options {
     bool all = false;              // devices that never held anything, too
     bool color = true;
     std::string output_file;       // empty: stdout
+    std::string record_file;       // empty: nothing is recorded
+    std::string replay_file;       // empty: a running aggregator
     CsvQuery csv;
     bool csv_header = true;
     std::optional<Check> check;
