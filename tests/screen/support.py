@@ -121,10 +121,37 @@ class Program:
         self.process.stdout.close()
 
 
+class Stream(pyte.ByteStream):
+    """With what xterm's entry in terminfo has and pyte has not: REP, SU and SD."""
+
+    csi = {**pyte.ByteStream.csi, "b": "repeat", "S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"repeat", "scroll_up", "scroll_down"}
+
+
 class Screen(pyte.Screen):
-    """With the second screen that full-screen programs write on, which pyte does not know."""
+    """With those, and with the second screen that full-screen programs write on."""
 
     SECOND = 1049
+    last_character = " "
+
+    def draw(self, data):
+        self.last_character = data[-1]
+        super().draw(data)
+
+    def repeat(self, count=1):
+        super().draw(self.last_character * (count or 1))
+
+    def scroll_up(self, count=1):
+        self.scroll(self.margins.bottom if self.margins else self.lines - 1, self.index, count)
+
+    def scroll_down(self, count=1):
+        self.scroll(self.margins.top if self.margins else 0, self.reverse_index, count)
+
+    def scroll(self, row, step, count):
+        before, self.cursor.y = self.cursor.y, row
+        for _ in range(count or 1):
+            step()
+        self.cursor.y = before
 
     def set_mode(self, *modes, **options):
         if self.SECOND in modes and options.get("private"):
@@ -145,7 +172,7 @@ class Terminal:
 
     def __init__(self, arguments, rows=24, columns=80, env=None, command=SHMTOP):
         self.screen = Screen(columns, rows)
-        self.stream = pyte.ByteStream(self.screen)
+        self.stream = Stream(self.screen)
         self.output = b""
         self.child = pexpect.spawn(command, arguments, dimensions=(rows, columns), env=environment(env), timeout=None)
         self.child.delaybeforesend = None
@@ -214,6 +241,11 @@ class Terminal:
         row = self.line_with(text)
         column = self.screen.display[row].index(text)
         return [self.screen.buffer[row][column + i] for i in range(len(text))]
+
+    def column_of(self, text, row):
+        """The column where the text is: wide characters take two."""
+        cells = [self.screen.buffer[row][column].data for column in range(self.screen.columns)]
+        return next(column for column in range(len(cells)) if "".join(cells[column:]).startswith(text))
 
     def selected_line(self):
         """The row of the list that is chosen: the last one that is all reverse, after the heading."""

@@ -5,7 +5,7 @@ import os
 import shutil
 import unittest
 
-from support import MIB, ScreenTest
+from support import MIB, SHMTOP, ScreenTest, Terminal
 
 
 class Views(ScreenTest):
@@ -39,18 +39,17 @@ class Views(ScreenTest):
                                         for line in terminal.lines()), "a rate of L1 allocations")
 
     def test_a_graph_grows_while_time_goes_by(self):
-        terminal = self.shmtop(rows=40)
+        terminal = self.shmtop()
         terminal.wait_for("0 mesh-0 300.0 MiB, top")
         bottom = terminal.screen.lines - 2
         terminal.wait_until(lambda: terminal.lines()[bottom].count("\u2588") >= 4, "two graphs of two columns each")
 
     def test_the_panel_of_a_device(self):
-        self.big(f"fail 1 {900 * MIB} 0")
-        self.big("sync 20000")
         terminal = self.shmtop(rows=40, columns=120)
         terminal.wait_for("mesh-1")
         terminal.press("down", "enter")
         terminal.wait_for("Device 1 mesh-1", "peak 300.0 MiB")
+        terminal.wait_for_match(f"300.0 MiB DRAM +{self.big.pid} script_program")
         terminal.press("enter")
         terminal.wait_without("Device 1 mesh-1")
 
@@ -92,6 +91,23 @@ class Views(ScreenTest):
         terminal.wait_for("0xabc", "the largest 3 of 3 live buffers")
         terminal.wait_for_order("0xabc", "0x1 ")
 
+    def test_buffers_that_may_not_be_read_are_told(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to watch as somebody else")
+        terminal = self.own(Terminal(["--reuid=65534", "--regid=65534", "--clear-groups", SHMTOP, "--namespace",
+                                      self.namespace.name, "-r", "50"], 24, 100, {"XDG_CONFIG_HOME": None, "HOME": None},
+                                     command="setpriv"))
+        terminal.press("3")
+        terminal.wait_for("permission denied: 1 process table left out")
+
+    def test_wide_characters_in_names_leave_columns_where_they_are(self):
+        self.big("name 0 \u4e2d\u6587")
+        terminal = self.shmtop()
+        terminal.wait_for_match("^ +0 \u4e2d ?\u6587 ? +DRAM")
+        terminal.wait_for_match("^ +1 mesh-1 +DRAM")
+        self.assertEqual(terminal.column_of("DRAM", terminal.line_with("\u4e2d")),
+                         terminal.column_of("DRAM", terminal.line_with("mesh-1")))
+
     def test_exited(self):
         doomed = self.program()
         doomed("alloc 3 4096 0 1")
@@ -107,7 +123,12 @@ class Views(ScreenTest):
     def test_sizes(self):
         terminal = self.shmtop()
         terminal.press("5")
-        terminal.wait_for("[5 Sizes]", "TYPE             SIZEv", "ALLOCATED")
+        # 300 MiB are more than 256 and at most 512.
+        terminal.wait_for_match(r"^DRAM +up to 512\.0 MiB +2 \[\u2588+\] +2 \[\u2588+\]$")
+        self.big("alloc 1 3000 1 9")
+        terminal.wait_for_match(r"^L1 +up to 4\.0 KiB +1 .* +1 ")
+        self.big("free 9")
+        terminal.wait_for_match(r"^L1 +up to 4\.0 KiB +0 .* +1 ")
 
     def test_filters_of_the_command_line_hold_in_every_view(self):
         terminal = self.shmtop("-d", "1", columns=100)

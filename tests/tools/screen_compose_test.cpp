@@ -188,6 +188,26 @@ TEST_CASE("the panel of a device tells who held what at its peak, and what was i
     CHECK(screen.style_of("Allocation failed").tone == Tone::critical);
 }
 
+TEST_CASE("a panel that does not fit is scrolled, and begins anew with another row") {
+    TestScreen screen;
+    for (std::uint32_t device = 10; device < 50; ++device) {
+        add_usage(screen.input.snapshot.processes[1], device, dram, MiB, 1);
+    }
+    screen.state.view = ViewId::processes;
+    screen.press(Key::enter);
+    CHECK(screen.shows("Process 20 big  (lines 1-"));
+    CHECK(screen.shows("user root, live"));
+    for (int i = 0; i < 20; ++i) screen.press(Key::right);
+    CHECK(screen.shows("on device 49 DRAM"));
+    CHECK_FALSE(screen.shows("user root, live"));
+    screen.press(Key::left);
+    CHECK_FALSE(screen.shows("on device 49 DRAM"));
+    screen.press(Key::down);
+    CHECK(screen.shows("user root, live 100.0 MiB"));
+    screen.press(Key::up);
+    CHECK(screen.shows("user root, live 350.0 MiB"));
+}
+
 TEST_CASE("the graph begins with what the aggregator remembers and ends now") {
     TestScreen screen;
     screen.state.settings.graph = GraphStep::second;

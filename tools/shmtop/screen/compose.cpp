@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t min_list_rows = 4;    // heading included: what a panel or graph leaves of it
 constexpr std::size_t min_graph_rows = 4;
+constexpr std::size_t max_graph_rows = 16;
 constexpr std::size_t min_graph_columns = 38;
 constexpr std::size_t max_header_lines = 6;
 
@@ -61,13 +62,19 @@ std::size_t panel_rows(std::size_t body_rows, const ScreenInput& input, const Ui
     return rows < min_graph_rows ? 0 : rows;
 }
 
-void draw_panel(Canvas& canvas, std::size_t top_row, std::size_t rows, const Panel& panel) {
-    canvas.put(top_row, 0, panel.title, {.bold = true});
+// From the line that was scrolled to.
+void draw_panel(Canvas& canvas, std::size_t top_row, std::size_t rows, const Panel& panel, std::size_t& top) {
+    const std::size_t page = rows - 1;
+    const std::size_t count = panel.lines.size();
+    top = std::min(top, count > page ? count - page : 0);
+    std::string title = panel.title;
+    if (count > page) {
+        title += fmt::format("  (lines {}-{} of {}, left and right scroll)", top + 1, std::min(top + page, count), count);
+    }
+    canvas.put(top_row, 0, title, {.bold = true});
     canvas.reverse(top_row, 0, canvas.size().columns);
-    for (std::size_t i = 0; i + 1 < rows && i < panel.lines.size(); ++i) {
-        const bool is_cut = i + 2 == rows && panel.lines.size() > i + 1;
-        const std::string rest = fmt::format("and {} more", panel.lines.size() - i);
-        canvas.put(top_row + 1 + i, 2, is_cut ? rest : panel.lines[i].text, {.tone = panel.lines[i].tone});
+    for (std::size_t i = 0; i < page && top + i < count; ++i) {
+        canvas.put(top_row + 1 + i, 2, panel.lines[top + i].text, {.tone = panel.lines[top + i].tone});
     }
 }
 
@@ -84,7 +91,7 @@ void draw_graphs(Canvas& canvas, std::size_t top_row, std::size_t rows, const Sc
     const std::size_t used_across = std::min(across, graphs.size());
     const std::size_t used_down = (graphs.size() + used_across - 1) / used_across;
     const std::size_t width = columns / used_across;
-    const std::size_t height = rows / used_down;
+    const std::size_t height = std::min(rows / used_down, max_graph_rows);
     const auto wide = used_across == across
                           ? graphs
                           : device_graphs(input, state, model, selected_id(state, model), graphs.size(), width - 1);
@@ -176,7 +183,7 @@ void draw_body(Canvas& canvas, std::size_t row, const Layout& layout, const Scre
     if (layout.panel == 0) return;
     const Panel panel = panel_of(input, state, model);
     if (!panel.title.empty()) {
-        draw_panel(canvas, row, layout.panel, panel);
+        draw_panel(canvas, row, layout.panel, panel, state.panel_top);
     } else {
         draw_graphs(canvas, row, layout.panel, input, state, model);
     }

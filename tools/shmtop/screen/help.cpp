@@ -7,7 +7,7 @@ const std::vector<std::string_view>& help_lines() {
     static const std::vector<std::string_view> lines = {
         "Tab 1..5     next view; Devices, Processes, Buffers, Exited, Sizes",
         "arrows j k   choose a row; PgUp PgDn Home End: by pages, to either end",
-        "Enter        more about the chosen row, and back",
+        "Enter        more about the chosen row, and back; left right: scroll it",
         "/ F3         search: goes to the next row with the text; n: to the one after",
         "\\ F4         filter: only rows with the text",
         "< > F6       sort by another column; I: the other way round",
@@ -22,7 +22,7 @@ const std::vector<std::string_view>& help_lines() {
         "F2           options, and keeping them; h ? F1: this; q F10 Esc: quit",
         "",
         "A bar shows how much of a memory is used; its mark is where the peak was.",
-        "Colours: yellow from 75 % and red from 90 % on, unless the options say otherwise.",
+        "Colours: yellow from 75 % and red from 90 % on, or as the options have it.",
         "NOT EXACT: events were lost. ~ marks the processes that lost them, Q one whose",
         "segment is corrupt, W one that waits for room in /dev/shm. > at a peak: at least.",
     };

@@ -43,6 +43,19 @@ bool move_selection(const Key& key, const KeyContext& context, ListPosition& pos
     return true;
 }
 
+// The panel about the selected row, by half a page of the list.
+bool scroll_panel(const Key& key, const KeyContext& context, UiState& state) {
+    const std::size_t step = std::max<std::size_t>(context.page_rows / 2, 1);
+    if (key.name == Key::right) {
+        state.panel_top += step;  // drawing keeps it within the panel
+    } else if (key.name == Key::left) {
+        state.panel_top -= std::min(state.panel_top, step);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 // To the next row that contains the text, from `first` on and around.
 void find_from(std::size_t first, const KeyContext& context, UiState& state) {
     const auto& rows = context.model.rows;
@@ -284,8 +297,11 @@ Effect handle_key(const Key& key, const KeyContext& context, UiState& state) {
         find_from(state.position().selected + 1, context, state);
         return Effect::none;
     }
-    if (choose_view(key, state) || open_something(key, state) || change_look(key, state)) return Effect::none;
-    if (move_selection(key, context, state.position())) return Effect::none;
+    if (open_something(key, state) || change_look(key, state) || scroll_panel(key, context, state)) return Effect::none;
+    if (choose_view(key, state) || move_selection(key, context, state.position())) {
+        state.panel_top = 0;  // it is about another row
+        return Effect::none;
+    }
     return move_in_recording(key, context, state);
 }
 

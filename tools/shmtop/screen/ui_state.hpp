@@ -44,6 +44,7 @@ struct UiState {
     std::string filter;
     bool paused = false;
     bool detail = false;               // a panel about the selected row
+    std::size_t panel_top = 0;         // its first line that is shown
     bool all_devices = false;          // those that never held anything, too
     std::string message;               // instead of the keys at the bottom, until the next key
     bool message_is_problem = false;
