@@ -3,7 +3,7 @@ set(TRACKSHM_ZSH_COMPLETIONS_DIR ${CMAKE_INSTALL_DATAROOTDIR}/zsh/site-functions
   "Where zsh's completions go; Debian's zsh looks in share/zsh/vendor-completions")
 set(TRACKSHM_SYSTEMD_DIR lib/systemd CACHE STRING "Below which systemd's units go")
 
-set(programs shm_aggregator shmtop shmdump shmrun mesh_workload)
+set(programs shm_aggregator shmtop shmdump shmrun shmtrace mesh_workload)
 if(TRACKSHM_BUILD_EXPORTER)
   list(APPEND programs shm_exporter)
 endif()

@@ -22,7 +22,7 @@ namespace {
 
 constexpr off_t layout_offset = 8;  // of every segment: see the *_abi.hpp headers
 
-const Arguments tools{SHM_AGGREGATOR_PATH, SHMTOP_PATH, SHMDUMP_PATH, SHMRUN_PATH, MESH_WORKLOAD_PATH
+const Arguments tools{SHM_AGGREGATOR_PATH, SHMTOP_PATH, SHMDUMP_PATH, SHMRUN_PATH, SHMTRACE_PATH, MESH_WORKLOAD_PATH
 #ifdef SHM_EXPORTER_PATH
                       ,
                       SHM_EXPORTER_PATH

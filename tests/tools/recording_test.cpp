@@ -10,7 +10,7 @@
 
 #include "recording/frame.hpp"
 #include "recording/recorder.hpp"
-#include "shmtop/recorded_frames.hpp"
+#include "recording/recorded_frames.hpp"
 #include "support/temporary_directory.hpp"
 #include "tools/random_snapshots.hpp"
 #include "tools/snapshot_equality.hpp"

@@ -23,7 +23,7 @@ _trackshm_value() {  # OPTION TYPED
     case $1 in
         --namespace) _trackshm_reply "$(_trackshm_namespaces)" "$2" ;;
         -p | --pid) _trackshm_reply "$(compgen -G '/proc/[0-9]*' | sed 's|.*/||')" "$2" ;;
-        -d | --device | -r | --refresh | -n | --iterations | --top | --query | --check | --wait | --listen | --max-processes | --mode | \
+        -d | --device | -r | --refresh | -n | --iterations | --top | --query | --check | --wait | --seconds | --listen | --max-processes | --mode | \
             --step-ms | --rounds) COMPREPLY=() ;;
         *) return 1 ;;
     esac
@@ -99,6 +99,20 @@ _shmrun() {
     mapfile -t COMPREPLY < <(compgen -c -- "$typed" | sort -u)
 }
 
+_shmtrace() {
+    local typed=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    if [[ $before == --format ]]; then
+        _trackshm_reply 'chrome pprof' "$typed"
+        return
+    fi
+    _trackshm_value "$before" "$typed" && return
+    if [[ $typed == -* ]]; then
+        _trackshm_reply '-h --help -V --version --live --seconds -r --refresh --format -o --output --namespace' "$typed"
+        return
+    fi
+    mapfile -t COMPREPLY < <(compgen -f -- "$typed")
+}
+
 _mesh_workload() {
     local typed=${COMP_WORDS[COMP_CWORD]}
     _trackshm_value "${COMP_WORDS[COMP_CWORD - 1]}" "$typed" && return
@@ -120,6 +134,7 @@ _shm_aggregator() {
 complete -F _shmtop shmtop
 complete -F _shmdump shmdump
 complete -o filenames -F _shmrun shmrun
+complete -o filenames -F _shmtrace shmtrace
 complete -F _mesh_workload mesh_workload
 complete -F _shm_exporter shm_exporter
 complete -F _shm_aggregator shm_aggregator

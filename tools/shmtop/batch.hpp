@@ -3,7 +3,7 @@
 // Every mode but the live screen: frame after frame to stdout or a file, and --check.
 #pragma once
 
-#include "shmtop/frame_source.hpp"
+#include "recording/frame_source.hpp"
 #include "shmtop/options.hpp"
 
 namespace trackshm::tools {

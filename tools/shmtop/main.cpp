@@ -14,10 +14,10 @@
 #include "recording/recording.hpp"
 #include "shmtop/batch.hpp"
 #include "shmtop/live.hpp"
-#include "shmtop/live_frames.hpp"
+#include "recording/live_frames.hpp"
 #include "shmtop/live_source.hpp"
 #include "shmtop/options.hpp"
-#include "shmtop/recorded_frames.hpp"
+#include "recording/recorded_frames.hpp"
 #include "shmtop/replay_source.hpp"
 #include "shmtop/source_to_record.hpp"
 

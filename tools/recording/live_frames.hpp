@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "shmtop/frame_source.hpp"
+#include "recording/frame_source.hpp"
 
 namespace trackshm::tools {
 

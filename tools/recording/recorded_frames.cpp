@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shmtop/recorded_frames.hpp"
+#include "recording/recorded_frames.hpp"
 
 namespace trackshm::tools {
 

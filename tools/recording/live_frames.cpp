@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shmtop/live_frames.hpp"
+#include "recording/live_frames.hpp"
 
 #include <algorithm>
 #include <optional>

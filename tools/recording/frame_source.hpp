@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where every mode but the live screen gets its frames from: one after another, each when it is due.
+// Where shmtop (but for its live screen) and shmtrace get frames from: one after another, each when it is due.
 #pragma once
 
 #include <trackshm/stats.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Recordings in every mode but the live screen: frames from one, and frames that are recorded as they pass.
+// Frames of a recording, and frames that are recorded as they pass.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 #include "recording/recorder.hpp"
 #include "recording/recording.hpp"
-#include "shmtop/frame_source.hpp"
+#include "recording/frame_source.hpp"
 
 namespace trackshm::tools {
 

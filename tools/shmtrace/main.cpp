@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// shmtrace: a recording, or some seconds of now, for the viewers of other projects.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "common/namespace_option.hpp"
+#include "common/output.hpp"
+#include "recording/live_frames.hpp"
+#include "recording/recorded_frames.hpp"
+#include "recording/recording.hpp"
+#include "shmtrace/chrome_trace.hpp"
+#include "shmtrace/pprof_profile.hpp"
+
+namespace trackshm::tools {
+namespace {
+
+constexpr const char* program = "shmtrace";
+
+constexpr const char* description =
+    "Exports a recording of shmtop --record, or some seconds of a running aggregator, for other viewers:\n"
+    "a trace for Perfetto (ui.perfetto.dev) and chrome://tracing, or a profile for pprof.";
+
+constexpr const char* footer = R"(
+chrome: what every device and process held over time, and when processes ended.
+pprof: who held what in the last frame; stacks are device, memory, process.
+
+Examples:
+  shmtrace day.trk -o day.json                   open day.json in ui.perfetto.dev
+  shmtrace --live --seconds 30 -o now.json
+  shmtrace --live --format pprof -o now.pb.gz && pprof -http : now.pb.gz
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 no aggregator, 4 permission denied, 5 other layout version or version of a
+recording.)";
+
+struct Options {
+    std::string name_space;
+    std::string recording;
+    bool live = false;
+    double seconds = 10;
+    std::uint64_t refresh_ms = 100;
+    std::string format = "chrome";
+    std::string output_file;  // empty: stdout
+};
+
+int failed(const stats::Error& error) {
+    print_error(program, error.message);
+    return error.exit_code();
+}
+
+int write(const std::string& text, const Options& options) {
+    const bool to_stdout = options.output_file.empty();
+    switch (to_stdout ? write_stdout(text) : write_file(options.output_file, text)) {
+        case OutputResult::ok:
+        case OutputResult::reader_gone: return exit_ok;
+        case OutputResult::failed: break;
+    }
+    print_error(program, fmt::format("cannot write to {}: {}", to_stdout ? "stdout" : options.output_file,
+                                     std::strerror(errno)));
+    return exit_failure;
+}
+
+int export_trace(FrameSource& frames, const Options& options) {
+    ChromeTrace trace;
+    stats::Snapshot snapshot;
+    stats::Details details;
+    stats::Error error;
+    while (true) {
+        switch (frames.next(snapshot, details, error)) {
+            case FrameResult::frame: trace.add(snapshot); break;
+            case FrameResult::end: return write(trace.finish(), options);
+            case FrameResult::failed: return failed(error);
+        }
+    }
+}
+
+// Of the last frame.
+int export_profile(FrameSource& frames, const Options& options) {
+    stats::Snapshot snapshot;
+    stats::Details details;
+    stats::Error error;
+    while (true) {
+        switch (frames.next(snapshot, details, error)) {
+            case FrameResult::frame: break;
+            case FrameResult::end: return write(pprof_profile(snapshot), options);
+            case FrameResult::failed: return failed(error);
+        }
+    }
+}
+
+int export_frames(FrameSource& frames, const Options& options) {
+    return options.format == "pprof" ? export_profile(frames, options) : export_trace(frames, options);
+}
+
+int export_recording(const Options& options) {
+    stats::Error error;
+    const auto recording = Recording::open(options.recording, error);
+    if (!recording) return failed(error);
+    const std::string damage = recording->damage();
+    if (!damage.empty()) print_error(program, damage);
+    const bool needs_all = options.format == "chrome";
+    RecordedFrames frames(*recording, needs_all ? 0 : 1);
+    return export_frames(frames, options);
+}
+
+int export_live(const Options& options, bool seconds_given) {
+    stats::Error error;
+    auto reader = stats::Reader::open(options.name_space, error);
+    if (!reader) return failed(error);
+    // A profile is of one moment: now, unless it is told to wait for another.
+    const double seconds = options.format == "pprof" && !seconds_given ? 0 : options.seconds;
+    const double refreshes = seconds * 1000 / static_cast<double>(options.refresh_ms);
+    LiveFrames frames(*reader, std::chrono::milliseconds(options.refresh_ms),
+                      static_cast<std::uint64_t>(std::floor(refreshes)) + 1, false);
+    return export_frames(frames, options);
+}
+
+void add_options(CLI::App& app, Options& options) {
+    app.add_option("FILE", options.recording, "Recording to export");
+    app.add_flag("--live", options.live, "Export what happens from now on instead");
+    app.add_option("--seconds", options.seconds, "With --live: for how long")
+        ->option_text("N (default: 10; for pprof 0)")
+        ->check(CLI::Range(0.0, 86400.0));
+    app.add_option("-r,--refresh", options.refresh_ms, "With --live: time between frames")
+        ->option_text("MS (default: 100)")
+        ->check(CLI::Range(10, 86'400'000));
+    app.add_option("--format", options.format, "chrome or pprof")
+        ->option_text("FORMAT (default: chrome)")
+        ->check([](const std::string& name) {
+            const bool known = name == "chrome" || name == "pprof";
+            return known ? std::string{} : fmt::format("'{}' is no format; they are chrome and pprof", name);
+        });
+    app.add_option("-o,--output", options.output_file, "Write there instead of stdout, replacing the file atomically")
+        ->option_text("FILE");
+    add_namespace_option(app, options.name_space);
+    app.footer(footer);
+}
+
+int run(int argc, char** argv) {
+    ignore_write_signals();
+    CLI::App app{description};
+    Options options;
+    add_common_flags(app, program);
+    add_options(app, options);
+    if (const auto exit_code = parse_command_line(app, argc, argv)) return *exit_code;
+    const bool seconds_given = app.count("--seconds") > 0;
+    if (options.live == !options.recording.empty()) {
+        return usage_error(program, "one of the two is needed: a recording, or --live");
+    }
+    if (!options.live && (seconds_given || app.count("--refresh") > 0)) {
+        return usage_error(program, "--seconds and --refresh are for --live");
+    }
+    if (options.format == "pprof" && options.output_file.empty() && isatty(STDOUT_FILENO) == 1) {
+        return usage_error(program, "a profile is not for a terminal: say where to with -o FILE");
+    }
+    return options.live ? export_live(options, seconds_given) : export_recording(options);
+}
+
+}  // namespace
+}  // namespace trackshm::tools
+
+int main(int argc, char** argv) {
+    try {
+        return trackshm::tools::run(argc, argv);
+    } catch (const std::exception& error) {
+        trackshm::tools::print_error(trackshm::tools::program, error.what());
+        return trackshm::tools::exit_failure;
+    }
+}
