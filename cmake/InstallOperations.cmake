@@ -1,4 +1,4 @@
-# What goes beside the programs: man pages, completions, systemd units.
+# What goes beside the programs: man pages, completions, systemd units, what a fleet's monitoring takes.
 set(TRACKSHM_ZSH_COMPLETIONS_DIR ${CMAKE_INSTALL_DATAROOTDIR}/zsh/site-functions CACHE STRING
   "Where zsh's completions go; Debian's zsh looks in share/zsh/vendor-completions")
 set(TRACKSHM_SYSTEMD_DIR lib/systemd CACHE STRING "Below which systemd's units go")
@@ -44,3 +44,5 @@ foreach(unit IN LISTS units)
   install(FILES ${PROJECT_BINARY_DIR}/systemd/${unit}.service DESTINATION ${TRACKSHM_SYSTEMD_DIR}/${kind}
     COMPONENT tools)
 endforeach()
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/fleet DESTINATION ${CMAKE_INSTALL_DATADIR}/trackshm COMPONENT tools)
