@@ -53,6 +53,16 @@ class Views(ScreenTest):
         terminal.press("enter")
         terminal.wait_without("Device 1 mesh-1")
 
+    def test_the_last_failure_of_a_device(self):
+        self.big(f"fail 1 {900 * MIB} 0")
+        self.big("sync 20000")
+        terminal = self.shmtop(rows=40)
+        terminal.wait_for("mesh-1")
+        terminal.press("down", "enter")
+        terminal.wait_for(f"Allocation failed: 900.0 MiB of DRAM for {self.big.pid} script_program",
+                          "1 failure so far", "the largest buffers then:")
+        terminal.wait_for_match(f"300.0 MiB DRAM +0x2 of {self.big.pid} script_program")
+
     def test_processes(self):
         other = self.program()
         other(f"alloc 5 {10 * MIB} 1 1")

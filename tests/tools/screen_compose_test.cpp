@@ -183,9 +183,29 @@ TEST_CASE("the panel of a device tells who held what at its peak, and what was i
     CHECK(screen.shows("390.0 MiB DRAM            20 big (ended since)"));
     CHECK(screen.shows("10.0 MiB smaller shares"));
     CHECK(screen.shows("Allocation failed: 900.0 MiB of DRAM for 10 small"));
-    CHECK(screen.shows("3 so far"));
+    CHECK(screen.shows("3 failures so far"));
     CHECK(screen.shows("200.0 MiB DRAM            0x77 of 20 big, 8 s old"));
     CHECK(screen.style_of("Allocation failed").tone == Tone::critical);
+}
+
+TEST_CASE("graphs stand between the list and the panel, where there is room for all") {
+    TestScreen screen;
+    screen.state.settings.graph = GraphStep::second;
+    screen.input.history.add(screen.input.snapshot);
+    screen.press(Key::enter);
+    const Lines lines = screen.lines();
+    const auto row_with = [&](const std::string& part) {
+        for (std::size_t row = 0; row < lines.size(); ++row) {
+            if (lines[row].find(part) != std::string::npos) return row;
+        }
+        FAIL("not on the screen: " << part);
+        return lines.size();
+    };
+    CHECK(row_with("  3            DRAM") < row_with("0 mesh (0,1) 310.0 MiB, top"));
+    CHECK(row_with("0 mesh (0,1) 310.0 MiB, top") < row_with("Device 0 mesh (0,1)"));
+    screen.size.rows = 12;
+    CHECK(screen.shows("Device 0 mesh (0,1)"));
+    CHECK_FALSE(screen.shows("0 mesh (0,1) 310.0 MiB, top"));
 }
 
 TEST_CASE("a panel that does not fit is scrolled, and begins anew with another row") {

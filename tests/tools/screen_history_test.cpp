@@ -74,6 +74,13 @@ TEST_CASE("rates are over the last seconds") {
     CHECK_FALSE(history.rates(0, l1));
 }
 
+TEST_CASE("rates are the same however often is looked") {
+    History history;
+    for (std::uint64_t i = 0; i <= 3000; ++i) history.add(snapshot_at(start_ns + i * second_ns / 1000, 1, i));
+    REQUIRE(history.rates(0, dram));
+    CHECK(history.rates(0, dram)->allocations == Approx(1000));
+}
+
 TEST_CASE("totals that went back give no rate: the aggregator began anew") {
     History history;
     history.add(snapshot_at(start_ns, 1, 1000));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shmtop/screen/keys.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <random>
 #include <string>
 
 #include "tools/screens.hpp"
@@ -277,6 +279,29 @@ TEST_CASE("every option can be changed both ways, and yellow never begins after 
     screen.press(Key::down);
     for (int i = 0; i < 40; ++i) screen.press(Key::left);
     CHECK(screen.state.settings.critical_percent == 90);
+}
+
+TEST_CASE("any keys in any order leave a screen that can be drawn, and a row selected that is there") {
+    const auto seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const Utf8Locale locale;
+    TestScreen screen(ViewId::processes, many_processes());
+    screen.input.can_seek = true;
+    screen.state.charset = Charset::unicode;
+    for (int i = 0; i < 5000; ++i) {
+        Key key{static_cast<Key::Name>(random() % (Key::other + 1)), 0};
+        if (random() % 2 == 0) key.name = Key::character;
+        if (key.name == Key::character) key.code = random() % 8 == 0 ? random() % 0x110000 : ' ' + random() % 95;
+        screen.press(key);
+        if (random() % 20 == 0) screen.size = {1 + random() % 60, 1 + random() % 200};
+        if (random() % 50 == 0) screen.input.snapshot = random() % 2 == 0 ? sample_snapshot() : many_processes();
+        const Canvas canvas = screen.canvas();
+        REQUIRE(canvas.size().rows == screen.size.rows);
+        const std::size_t rows = list_of(screen.input, screen.state).rows.size();
+        REQUIRE(screen.state.position().selected < std::max<std::size_t>(rows, 1));
+        REQUIRE(screen.state.settings.warning_percent <= screen.state.settings.critical_percent);
+    }
 }
 
 }  // namespace

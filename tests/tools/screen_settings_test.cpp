@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 
 #include "shmtop/screen/settings_file.hpp"
@@ -77,6 +78,28 @@ TEST_CASE("a bad settings file is told by line") {
     CHECK(problem_of("sort.nothing = live") == "line 1: there is no setting 'sort.nothing'");
     CHECK(problem_of("view = main") == "line 1: 'main' is no value of view");
     CHECK(problem_of("unit = \x1B[2J").find('\x1B') == std::string::npos);
+}
+
+TEST_CASE("whatever stands in a settings file, it is taken as a whole or refused with a line of text") {
+    const auto seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    int taken = 0;
+    for (int i = 0; i < 2000; ++i) {
+        std::string text = settings_text({});
+        for (std::size_t changes = random() % 3; changes > 0; --changes) {
+            text[random() % text.size()] = static_cast<char>(random() % 256);
+        }
+        std::string problem;
+        const auto settings = parse_settings(text, problem);
+        REQUIRE(settings.has_value() == problem.empty());
+        REQUIRE(problem.find_first_of("\n\x1B") == std::string::npos);
+        if (!settings) continue;
+        ++taken;
+        std::string none;
+        REQUIRE(parse_settings(settings_text(*settings), none) == settings);
+    }
+    CHECK(taken > 0);
 }
 
 TEST_CASE("refresh steps through 1, 2 and 5 and stays within its limits") {

@@ -44,22 +44,21 @@ Panel panel_of(const ScreenInput& input, const UiState& state, const ListModel& 
     }
 }
 
-bool has_graphs(const UiState& state) {
-    return state.view == ViewId::devices && state.settings.graph != GraphStep::off;
+// Neither panel nor graphs leave the list too little.
+std::size_t rows_beside_list(std::size_t rows) { return std::min(rows - min_list_rows, rows / 2 + 1); }
+
+std::size_t panel_rows(std::size_t rows, const Panel& panel) {
+    if (panel.title.empty() || rows < min_list_rows + 2) return 0;
+    return std::min(panel.lines.size() + 1, rows_beside_list(rows));
 }
 
-// The lower part, without leaving the list too little.
-std::size_t panel_rows(std::size_t body_rows, const ScreenInput& input, const UiState& state, const ListModel& model) {
-    if (body_rows < min_list_rows + 2) return 0;
-    const std::size_t most = std::min(body_rows - min_list_rows, body_rows / 2 + 1);
-    const Panel panel = panel_of(input, state, model);
-    if (!panel.title.empty()) return std::min(panel.lines.size() + 1, most);
-    if (!has_graphs(state) || model.rows.empty()) return 0;
-    // The list has what it needs, graphs the rest.
-    const std::size_t wanted = model.rows.size() + 1;
-    const std::size_t left = body_rows > wanted ? body_rows - wanted : 0;
-    const std::size_t rows = std::clamp(left, std::min(min_graph_rows, most), std::max(most, left));
-    return rows < min_graph_rows ? 0 : rows;
+// What the list does not need, but always enough for one graph.
+std::size_t graph_rows(std::size_t rows, const UiState& state, const ListModel& model) {
+    const bool has_graphs = state.view == ViewId::devices && state.settings.graph != GraphStep::off;
+    if (!has_graphs || model.rows.empty() || rows < min_list_rows + min_graph_rows) return 0;
+    const std::size_t wanted_by_list = model.rows.size() + 1;
+    const std::size_t left = rows > wanted_by_list ? rows - wanted_by_list : 0;
+    return std::max(left, min_graph_rows);
 }
 
 // From the line that was scrolled to.
@@ -180,13 +179,9 @@ void draw_body(Canvas& canvas, std::size_t row, const Layout& layout, const Scre
     draw_list(canvas, row, layout.list, model, state.position(),
               {traits_of(state.view).sort_keys[view.sort], view.inverted, state.search});
     row += layout.list;
-    if (layout.panel == 0) return;
-    const Panel panel = panel_of(input, state, model);
-    if (!panel.title.empty()) {
-        draw_panel(canvas, row, layout.panel, panel, state.panel_top);
-    } else {
-        draw_graphs(canvas, row, layout.panel, input, state, model);
-    }
+    if (layout.graphs != 0) draw_graphs(canvas, row, layout.graphs, input, state, model);
+    row += layout.graphs;
+    if (layout.panel != 0) draw_panel(canvas, row, layout.panel, panel_of(input, state, model), state.panel_top);
 }
 
 void draw_overlay(Canvas& canvas, std::size_t row, std::size_t rows, UiState& state) {
@@ -231,7 +226,8 @@ Layout lay_out(Size size, const ScreenInput& input, const UiState& state, const 
     if (size.rows >= 4 || state.prompt || !state.message.empty()) layout.footer = take(1);
     if (size.rows >= 5) layout.tabs = take(1);
     if (left > min_list_rows) layout.notes = take(std::min(model.notes.size(), left - min_list_rows));
-    layout.panel = take(panel_rows(left, input, state, model));
+    layout.panel = take(panel_rows(left, panel_of(input, state, model)));
+    layout.graphs = take(graph_rows(left, state, model));
     layout.list = left;
     return layout;
 }
@@ -250,7 +246,7 @@ Canvas compose(Size size, const ScreenInput& input, UiState& state) {
     if (state.overlay == Overlay::none) {
         draw_body(canvas, row, layout, input, state, model);
     } else {
-        draw_overlay(canvas, row, layout.notes + layout.list + layout.panel, state);
+        draw_overlay(canvas, row, layout.notes + layout.list + layout.graphs + layout.panel, state);
     }
     if (layout.footer != 0) draw_footer(canvas, size.rows - 1, state);
     return canvas;

@@ -20,8 +20,9 @@ struct Layout {
     std::size_t header = 0;
     std::size_t tabs = 0;
     std::size_t notes = 0;
-    std::size_t list = 0;   // its heading included
-    std::size_t panel = 0;  // its title included
+    std::size_t list = 0;    // its heading included
+    std::size_t graphs = 0;
+    std::size_t panel = 0;   // its title included
     std::size_t footer = 0;
 
     std::size_t page_rows() const noexcept { return list > 1 ? list - 1 : 1; }  // of the list

@@ -36,13 +36,15 @@ void History::add_points(const stats::Snapshot& snapshot) {
 void History::add_moment(const stats::Snapshot& snapshot) {
     Moment moment;
     moment.time_unix_ns = snapshot.time_unix_ns;
-    moment.publish_seq = snapshot.publish_seq;
     for (const stats::Device& device : snapshot.devices) {
         for (const auto& memory : device.types) {
             moment.totals[{device.device, memory.type}] = {memory.allocations_total, memory.allocated_bytes_total,
                                                            memory.deallocations_total, memory.deallocated_bytes_total};
         }
     }
+    // The newest moment makes way for one that came too soon after the one before it.
+    const bool is_too_soon = moments_.size() > 1 && moment.time_unix_ns < moments_.rbegin()[1].time_unix_ns + moment_distance_ns;
+    if (is_too_soon) moments_.pop_back();
     moments_.push_back(std::move(moment));
     while (moments_.size() > 2 && moments_[1].time_unix_ns + rate_window_ns <= snapshot.time_unix_ns) {
         moments_.pop_front();

@@ -42,6 +42,7 @@ public:
 private:
     static constexpr std::size_t max_points = 1800;
     static constexpr std::uint64_t rate_window_ns = 2'000'000'000;
+    static constexpr std::uint64_t moment_distance_ns = 100'000'000;  // whatever the refresh, so many moments at most
 
     using Memory = std::pair<std::uint32_t, std::uint8_t>;
     struct Totals {
@@ -52,7 +53,6 @@ private:
     };
     struct Moment {
         std::uint64_t time_unix_ns = 0;
-        std::uint64_t publish_seq = 0;
         std::map<Memory, Totals> totals;
     };
 

@@ -266,8 +266,8 @@ private:
     }
 
     void add_totals() {
-        add(fmt::format("live {} in {}; peak {}{}, {} in the last 15 s, {} in the last 60 s", bytes(device_.live_bytes()),
-                        format_count(device_.live_buffers(), "buffer"), device_.peak_exact ? "" : "at least ",
+        add(fmt::format("live {} in {}", bytes(device_.live_bytes()), format_count(device_.live_buffers(), "buffer")));
+        add(fmt::format("peak {}{}; {} in the last 15 s, {} in the last 60 s", device_.peak_exact ? "" : "at least ",
                         bytes(device_.peak_bytes), bytes(device_.peak_15s_bytes), bytes(device_.peak_60s_bytes)));
         add(fmt::format("so far {} of {}, {} of {}", format_count(device_.allocations_total(), "allocation"),
                         bytes(device_.allocated_bytes_total()), format_count(device_.deallocations_total(), "free"),
@@ -286,10 +286,10 @@ private:
     }
 
     void add_failure(const stats::AllocationFailure& failure) {
-        add(fmt::format("Allocation failed: {} of {} for {} {} ({}); {} so far", bytes(failure.size_bytes),
-                        stats::type_name(failure.type), pid_text(failure.pid), failure.comm, when(failure.time_unix_ns),
-                        failure.count),
+        add(fmt::format("Allocation failed: {} of {} for {} {}", bytes(failure.size_bytes),
+                        stats::type_name(failure.type), pid_text(failure.pid), failure.comm),
             Tone::critical);
+        add(fmt::format("  {}; {} so far", when(failure.time_unix_ns), format_count(failure.count, "failure")));
         if (failure.largest_time_unix_ns == 0) return;
         const bool is_older = failure.largest_time_unix_ns < failure.time_unix_ns;
         add(fmt::format("  the largest buffers {}:", is_older ? "at an earlier failure" : "then"));
