@@ -2,17 +2,19 @@
 //
 // idle: how soon a reader sees an event that ends a pause, and what the aggregator costs while nothing happens.
 //
-// Workload: one process allocates a buffer, reads the counters over and over until the buffer shows in them, frees it,
-// and pauses for 20 ms, longer than the aggregator stays awake. Time to visibility is from before the hook to after the
-// read that shows it. Then a pause of two seconds (less with --quick), during which the aggregator's CPU time is taken.
+// Workload of the first row: one process allocates a buffer, reads the counters over and over until the buffer shows in
+// them, frees it, and pauses for 20 ms, longer than the aggregator stays awake. Time to visibility is from before the
+// hook to after the read that shows it. Then a pause of two seconds (less with --quick), during which the aggregator's
+// CPU time is taken. In the other rows so many processes are attached, each with one buffer, and none of them reports.
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <ctime>
-#include <stdexcept>
 #include <thread>
 
+#include <fmt/format.h>
+
+#include "harness/crowd.hpp"
 #include "harness/experiment.hpp"
+#include "harness/observation.hpp"
 #include "workload.hpp"
 
 namespace trackshm::bench {
@@ -20,41 +22,9 @@ namespace {
 
 constexpr auto pause = std::chrono::milliseconds(20);
 
-class Counters {
-public:
-    Counters() {
-        stats::Error error;
-        const char* name_space = std::getenv("TRACKSHM_NAMESPACE");
-        reader_ = stats::Reader::open(name_space == nullptr ? "default" : name_space, error);
-        if (!reader_) throw std::runtime_error(error.message);
-    }
-
-    std::uint64_t applied() {
-        stats::Error error;
-        if (!reader_->read(snapshot_, error)) throw std::runtime_error(error.message);
-        return snapshot_.events.applied;
-    }
-
-private:
-    std::optional<stats::Reader> reader_;
-    stats::Snapshot snapshot_;
-};
-
-double cpu_seconds(pid_t pid) {
-    clockid_t clock{};
-    timespec time{};
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
-        throw std::runtime_error("cannot read the aggregator's CPU time");
-    }
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-double busy_percent(pid_t pid, std::chrono::milliseconds quiet) {
-    const double cpu_before_s = cpu_seconds(pid);
-    const std::uint64_t start_ns = now_ns();
-    std::this_thread::sleep_for(quiet);
-    const double elapsed_s = static_cast<double>(now_ns() - start_ns) / 1e9;
-    return 100 * (cpu_seconds(pid) - cpu_before_s) / elapsed_s;
+double idle_core_percent(const nlohmann::json& arguments) {
+    return busy_percent(arguments.at("aggregator_pid").get<pid_t>(),
+                        std::chrono::milliseconds(arguments.at("quiet_ms").get<int>()));
 }
 
 Figures watch(const nlohmann::json& arguments) {
@@ -68,27 +38,62 @@ Figures watch(const nlohmann::json& arguments) {
         std::this_thread::sleep_for(pause);
         const std::uint64_t start_ns = now_ns();
         reporter.allocation(0, 4096, event);
-        while (counters.applied() < 2 * event + 1) {
+        while (counters.read().events.applied < 2 * event + 1) {
         }
         visible_us.push_back(static_cast<double>(now_ns() - start_ns) / 1000);
         reporter.deallocation(event);
         sync_or_throw();
     }
     std::this_thread::sleep_for(pause);
-    const double percent = busy_percent(arguments.at("aggregator_pid").get<pid_t>(),
-                                        std::chrono::milliseconds(arguments.at("quiet_ms").get<int>()));
+    const double percent = idle_core_percent(arguments);
     std::sort(visible_us.begin(), visible_us.end());
     return {{"p50_us", percentile(visible_us, 50)}, {"p90_us", percentile(visible_us, 90)},
             {"p99_us", percentile(visible_us, 99)}, {"max_us", visible_us.back()},
             {"idle_core_percent", percent},         {"events", 2 * events}};
 }
 
+Figures wait_among(const nlohmann::json& arguments) {
+    const auto processes = arguments.at("processes").get<unsigned>();
+    Crowd crowd(processes, [](const CrowdMember& member) {
+        require_tracking();
+        const HookReporter reporter;
+        reporter.allocation(member.index() % 8, 4096, 0);
+        member.ready();
+        member.wait_for_release();
+        reporter.deallocation(0);
+    });
+    Counters().wait_until_applied(processes);
+    // Longer than anything that is done some time after an attach.
+    std::this_thread::sleep_for(10 * pause);
+    const double percent = idle_core_percent(arguments);
+    crowd.dismiss();
+    return {{"idle_core_percent", percent}, {"events", 2 * processes}};
+}
+
+void add_crowds(const Options& options, std::vector<Trial>& trials, Result& result) {
+    constexpr std::uint64_t shm_bytes_per_process = 512 << 10;  // generously: its segment, one lane, its table
+    for (const unsigned processes : options.sized(std::vector{1U, 10U, 100U, 1000U}, std::vector{10U})) {
+        if (free_shm_bytes() < processes * shm_bytes_per_process) {
+            result.notes.push_back(fmt::format("{} attached: left out, it needs {} MiB free in /dev/shm", processes,
+                                               processes * shm_bytes_per_process >> 20));
+            continue;
+        }
+        trials.push_back({fmt::format("{} attached", processes),
+                          "idle_crowd",
+                          {{"processes", processes}, {"quiet_ms", options.sized(2000, 100)}}});
+    }
+}
+
 void run(const Options& options, Result& result) {
-    const nlohmann::json arguments = {{"events", options.sized(200, 5)}, {"quiet_ms", options.sized(2000, 100)}};
-    run_interleaved(options, {{"one event, then 20 ms", "idle", arguments}}, result);
+    std::vector<Trial> trials = {{"one event, then 20 ms",
+                                  "idle",
+                                  {{"events", options.sized(200, 5)}, {"quiet_ms", options.sized(2000, 100)}}}};
+    add_crowds(options, trials, result);
+    run_interleaved(options, trials, result);
 }
 
 const RegisterRole role({"idle", watch});
+const RegisterRole crowd_role({"idle_crowd", wait_among});
 const RegisterBenchmark benchmark({"idle", "time to visibility after a pause, and the cost of waiting", run});
 
 }  // namespace

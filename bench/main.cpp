@@ -47,6 +47,7 @@ void define(CLI::App& app, CommandLine& line) {
     app.add_option("--aggregator", line.options.aggregator, "The shm_aggregator to measure")
         ->type_name("PATH")
         ->capture_default_str();
+    app.add_option("--shmrun", line.options.shmrun, "The shmrun to measure")->type_name("PATH")->capture_default_str();
     // How the driver starts its own children.
     app.add_option("--child", line.child_role)->group("");
     app.add_option("--child-arguments", line.child_arguments)->group("");
@@ -124,6 +125,7 @@ int run_benchmarks(const CommandLine& line) {
 int run(int argc, char** argv) {
     CommandLine line;
     line.options.aggregator = BENCH_AGGREGATOR;
+    line.options.shmrun = BENCH_SHMRUN;
     CLI::App app("Measures trackshm. Every figure is the median of several rounds.", "trackshm_bench");
     define(app, line);
     try {

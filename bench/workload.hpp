@@ -7,14 +7,18 @@
 
 #include <trackshm/trackshm.hpp>
 
+#include "harness/experiment.hpp"
+
 namespace trackshm::bench {
 
-// What a runtime reports to. The socket baseline has one of its own with the same two members.
+// What a runtime reports to. Each peer in peers/ has one of its own with the same members.
 struct HookReporter {
     void allocation(std::uint32_t device, std::uint64_t size_bytes, std::uint64_t id) const noexcept {
         trackshm_report_allocation(device, size_bytes, TRACKSHM_DRAM, id);
     }
     void deallocation(std::uint64_t id) const noexcept { trackshm_report_deallocation(id); }
+    // Waits until everything reported so far has arrived.
+    void settle() const { sync_or_throw(); }
 };
 
 // Buffers in the order of their birth. Ids look like device addresses: page-aligned, scattered, and used again after

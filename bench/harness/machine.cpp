@@ -75,9 +75,11 @@ std::string banner(const nlohmann::ordered_json& machine) {
                        text("commit"), text("date"), machine.at("clock_cost_ns").get<double>());
 }
 
-void pin_to(Core core) noexcept {
-    unsigned remaining = static_cast<unsigned>(core);
+void pin_to(Core core) noexcept { pin_to_core(static_cast<unsigned>(core)); }
+
+void pin_to_core(unsigned index) noexcept {
     if (allowed_cores() < 2) return;
+    unsigned remaining = index % allowed_cores();
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
         if (!CPU_ISSET(cpu, &initial_cores()) || remaining-- != 0) continue;
         cpu_set_t one;

@@ -19,6 +19,7 @@ enum class Core : unsigned { producer = 0, consumer = 1 };
 
 // Pins the calling thread. With one allowed core, or where pinning is forbidden, nothing happens. Async-signal-safe.
 void pin_to(Core core) noexcept;
+void pin_to_core(unsigned index) noexcept;  // of the allowed ones, counted round
 unsigned allowed_cores() noexcept;
 
 std::uint64_t free_shm_bytes() noexcept;

@@ -80,6 +80,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
     if (getppid() != parent) _exit(126);
     if (setup.core) pin_to(*setup.core);
     if (setup.inherited_fd >= 0) fcntl(setup.inherited_fd, F_SETFD, 0);
+    if (setup.output_fd >= 0) dup2(setup.output_fd, STDOUT_FILENO);
     if (setup.error_fd >= 0) dup2(setup.error_fd, STDERR_FILENO);
     execve(setup.program.c_str(), arguments, environment);
     _exit(127);

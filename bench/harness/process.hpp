@@ -36,6 +36,7 @@ public:
         Environment environment;  // on top of ours without any variable of the library
         std::optional<Core> core;
         int inherited_fd = -1;    // stays open in the process
+        int output_fd = -1;       // becomes its stdout; -1: ours
         int error_fd = -1;        // becomes its stderr; -1: ours
     };
 

@@ -3,6 +3,7 @@
 // What there is to run. Each benchmark file registers its benchmark and the roles its children play.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,19 @@ namespace trackshm::bench {
 struct Options {
     bool quick = false;
     int rounds = 5;
-    std::string aggregator;  // path of the program
+    std::string aggregator;  // paths of the programs
+    std::string shmrun;
 
     // How much to do: as asked for, or the small amount that only shows that it runs.
     template <class T>
     T sized(T full, T small) const {
         return quick ? small : full;
+    }
+    // For what takes so long that fewer rounds must do.
+    Options with_at_most(int most_rounds) const {
+        Options fewer = *this;
+        fewer.rounds = std::min(rounds, most_rounds);
+        return fewer;
     }
 };
 

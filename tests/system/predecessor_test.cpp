@@ -40,7 +40,7 @@
 //                                                          process_end: a program that execs another tracked program ...
 //   the 65th process was not reported                      here: a hundred processes are all reported
 //   readers cleaned up behind dead processes               here: readers change nothing
-//   110 to 140 ns per report under one mutex               bench/hook_burst.cpp, bench/hook_two_threads.cpp
+//   110 to 140 ns per report under one mutex               bench/hook_threads.cpp, bench/peers.cpp
 //   circular buffers were counted anew at every call       a gauge is one report: bench/hook_burst.cpp
 //   TSan cannot see races across two mappings              aggregator_tests: one_mapping_test.cpp
 #include <algorithm>
