@@ -53,10 +53,12 @@ bool PrivateShm::is_possible() {
 }
 
 void PrivateShm::fill(std::uint64_t left_bytes) {
-    const std::uint64_t free = free_bytes();
     const int fd = open(filler, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    const bool filled =
-        free <= left_bytes || posix_fallocate(fd, 0, static_cast<off_t>(free - left_bytes)) == 0;
+    bool filled = false;
+    for (int attempt = 0; attempt < 100 && !filled; ++attempt) {  // others may take some of it at the same time
+        const std::uint64_t free = free_bytes();
+        filled = free <= left_bytes || posix_fallocate(fd, 0, static_cast<off_t>(free - left_bytes)) == 0;
+    }
     close(fd);
     if (!filled) throw std::runtime_error("cannot fill /dev/shm");
 }

@@ -65,7 +65,7 @@ void check_nothing_leaked(const Namespace& name_space, Aggregator& aggregator, c
     const Footprint after = Footprint::of(aggregator.child().pid());
     CHECK(after.descriptors <= before.descriptors);
     CHECK(after.mappings <= before.mappings);
-    CHECK(after.address_space_kib <= before.address_space_kib + 20 * 1024);
+    CHECK(after.address_space_kib <= before.address_space_kib + 32 * 1024);
 }
 
 }  // namespace
