@@ -54,13 +54,15 @@ bool PrivateShm::is_possible() {
 
 void PrivateShm::fill(std::uint64_t left_bytes) {
     const int fd = open(filler, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    bool filled = false;
-    for (int attempt = 0; attempt < 100 && !filled; ++attempt) {  // others may take some of it at the same time
+    off_t filled = 0;
+    for (int attempt = 0; attempt < 100; ++attempt) {  // others may take and give back at the same time
         const std::uint64_t free = free_bytes();
-        filled = free <= left_bytes || posix_fallocate(fd, 0, static_cast<off_t>(free - left_bytes)) == 0;
+        if (free <= left_bytes) break;
+        const auto more = static_cast<off_t>(free - left_bytes);
+        if (posix_fallocate(fd, filled, more) == 0) filled += more;
     }
     close(fd);
-    if (!filled) throw std::runtime_error("cannot fill /dev/shm");
+    if (free_bytes() > left_bytes) throw std::runtime_error("cannot fill /dev/shm");
 }
 
 void PrivateShm::make_room() { unlink(filler); }
