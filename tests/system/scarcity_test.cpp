@@ -220,7 +220,7 @@ TEST_CASE("a process for whose table there is no room waits, is counted, and is 
     PrivateShm shm("size=16m");
     const Namespace name_space;
     Aggregator aggregator(name_space);
-    shm.fill(200 * KiB);  // enough for a process with a little ring, not for its table
+    shm.fill(48 * KiB);  // enough for a process with a little ring, not for its table
     Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}});
     program("fill 1 5000 0 0 1 10");
     const json snapshot =
@@ -241,10 +241,10 @@ TEST_CASE("where the counters find no room for rows these are omitted and counte
     PrivateShm shm("size=16m");
     const Namespace name_space;
     Aggregator aggregator(name_space);
-    Script program(name_space);
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "8192"}});
     program("usage 0 0 1");
     program.sync();
-    shm.fill();
+    aggregator.child().stop();  // so that it applies all of these before it looks for room to show them
     std::uint64_t bytes = 0;
     for (std::uint64_t device = 0; device < 256; ++device) {
         for (std::uint64_t type = 0; type < 16; ++type) {
@@ -253,6 +253,10 @@ TEST_CASE("where the counters find no room for rows these are omitted and counte
         }
     }
     for (int i = 0; i < 256 * 16; ++i) program.answer();
+    // 1 MiB for what the table keeps of 4096 memories, 2 MiB for the holders at 256 devices' peaks, and then less than the
+    // 500 KiB that as many rows take.
+    shm.fill(3160 * KiB);
+    aggregator.child().resume();
     program.sync();
     const json snapshot = shmtop_json(name_space);
     CHECK(live_bytes(snapshot) == bytes);
