@@ -2,6 +2,7 @@
 //
 // Too little of everything: shared memory, descriptors, address space. The host program never notices; whatever is not
 // tracked, or not yet, is said in one line and never passed off as exact.
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -238,25 +239,24 @@ TEST_CASE("a process for whose table there is no room waits, is counted, and is 
 
 TEST_CASE("where the counters find no room for rows these are omitted and counted, and the sums stay exact") {
     if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
-    PrivateShm shm("size=16m");
+    PrivateShm shm("size=32m");
     const Namespace name_space;
-    Aggregator aggregator(name_space);
-    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "8192"}});
-    program("usage 0 0 1");
-    program.sync();
-    aggregator.child().stop();  // so that it applies all of these before it looks for room to show them
+    auto aggregator = std::make_unique<Aggregator>(name_space);
+    Script program(name_space);
     std::uint64_t bytes = 0;
     for (std::uint64_t device = 0; device < 256; ++device) {
         for (std::uint64_t type = 0; type < 16; ++type) {
-            program.send("usage " + std::to_string(device) + " " + std::to_string(type) + " 1000");
+            program("usage " + std::to_string(device) + " " + std::to_string(type) + " 1000");
             bytes += 1000;
         }
     }
-    for (int i = 0; i < 256 * 16; ++i) program.answer();
-    // 1 MiB for what the table keeps of 4096 memories, 2 MiB for the holders at 256 devices' peaks, and then less than the
-    // 500 KiB that as many rows take.
-    shm.fill(3160 * KiB);
-    aggregator.child().resume();
+    program.sync();
+
+    // The next one has the process's table, which has its storage, but must make the counters anew.
+    aggregator->child().kill();
+    for (const std::string& segment : name_space.segments("stats")) shm_unlink(segment.c_str());
+    shm.fill(1300 * KiB);  // room for those, and not for the 500 KiB of so many rows, twice
+    aggregator = std::make_unique<Aggregator>(name_space);
     program.sync();
     const json snapshot = shmtop_json(name_space);
     CHECK(live_bytes(snapshot) == bytes);
