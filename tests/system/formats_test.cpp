@@ -40,6 +40,7 @@ public:
         first.sync();
         second.sync();
         REQUIRE(eventually([&] { return shmtop_json(name_space).at("exited").size() == 1; }));
+        REQUIRE(eventually([&] { return has_details(device_row(shmtop_json(name_space), 3)); }));
     }
 
     std::string output_of(const Arguments& arguments) const {
@@ -53,6 +54,12 @@ public:
     Namespace name_space;
 
 private:
+    // They are published after the figures.
+    static bool has_details(const json& device) {
+        return device.at("at_peak").is_object() && device.at("last_failure").is_object() &&
+               !device.at("types").at(0).at("size_histogram").empty();
+    }
+
     Aggregator aggregator_;
 
 public:
@@ -85,6 +92,7 @@ TEST_CASE("every JSON document is of the published schema") {
                                        {"--format", "json", "-n", "3", "-r", "10"},
                                        {"--json", "-1", "-d", "3", "-t", "L1"},
                                        {"--json", "--top", "0"},
+                                       {"--json", "--history"},
                                        {"--json", "-p", "1"}}) {
         CAPTURE(arguments);
         REQUIRE_PARSED(ignored, "json", busy.output_of(arguments), {SNAPSHOT_SCHEMA_PATH});
@@ -92,6 +100,18 @@ TEST_CASE("every JSON document is of the published schema") {
     const Namespace empty;
     const Aggregator aggregator(empty);
     REQUIRE_PARSED(ignored, "json", shmtop(empty, {"--json"}).output, {SNAPSHOT_SCHEMA_PATH});
+}
+
+TEST_CASE("the past of a device is in the document where it is asked for") {
+    const BusyNamespace busy;
+    json history;
+    REQUIRE(eventually([&] {
+        history = device_row(json::parse(busy.output_of({"--json", "--history"})), 3).at("history");
+        return history.at("seconds").size() >= 2;
+    }));
+    CHECK(history.at("seconds").back().at("live_bytes") == 420);
+    CHECK(history.at("seconds").back().at("allocations_total") == 3);
+    CHECK_FALSE(device_row(json::parse(busy.output_of({"--json"})), 3).contains("history"));
 }
 
 TEST_CASE("the schema demands and types every field that programs rely on, and allows more") {
@@ -228,6 +248,8 @@ TEST_CASE("what cannot be asked for is a usage error that names it and the neare
     refusal({"--json", "--query", "device"});
     refusal({"--format", "prom", "--csv"});
     refusal({"--wait", "1"});
+    refusal({"--csv", "--history"});
+    refusal({"--history"});
     refusal({"--check", "processes == 0", "--wait", "-1"});
 }
 

@@ -36,6 +36,7 @@ TEST_CASE("a check compares every figure it documents") {
     CHECK(holds("processes == 2"));
     CHECK(holds("device[0].live_bytes == 310M && device[0].live_buffers == 4"));
     CHECK(holds("device[0].peak_bytes == 310M"));
+    CHECK(holds("device[0].peak_15s_bytes == 310M && device[*].peak_60s_bytes <= 310M"));
     CHECK(holds("device[0].used_ratio == 0.3"));
     CHECK(holds("device[0].l1.live_bytes == 10M && device[0].dram.peak_bytes == 300M"));
     CHECK(holds("dram.live_bytes == 400M && DRAM.live_buffers == 4 && dram.capacity_bytes == 1000M"));
@@ -129,7 +130,7 @@ TEST_CASE("what is no expression or names nothing known is refused with a phrase
           "live_bytes == 1)", "nonsense == 1", "device[x].live_bytes == 0", "device[65536].live_bytes == 0",
           "device[1]live_bytes == 0", "device[1].nothing == 0", "dram.peak_bytes == 0", "process[1].used_ratio == 0",
           "process[1].dram.peak_bytes == 0", "process[1].device[*].live_bytes == 0", "device[*] == 0", "*.live_bytes == 0",
-          "dram.leaked_bytes == 0", "process[1].dram.pending == 0", "peak_bytes == 0",
+          "dram.leaked_bytes == 0", "peak_15s_bytes == 0", "device[0].dram.peak_15s_bytes == 0", "process[1].dram.pending == 0", "peak_bytes == 0",
           "1Q == 1", "1..2 == 1", "live_bytes == 1 live_bytes == 1", "live_bytes == -1"}) {
         CAPTURE(expression);
         CHECK(is_refused(expression));

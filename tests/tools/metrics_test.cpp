@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "support/temporary_directory.hpp"
 #include "tools/snapshots.hpp"
 
 namespace trackshm::tools {
@@ -142,6 +143,14 @@ TEST_CASE("metric names are prefixed, listed once, and end in _total where they 
         CHECK(family.name.starts_with("trackshm_"));
         CHECK(family.name.ends_with("_total") == (family.type == MetricType::counter));
         CHECK_FALSE(family.help.empty());
+    }
+}
+
+TEST_CASE("every metric is in the page about scripts") {
+    const std::string page = test::read_file(SCRIPTING_PAGE_PATH);
+    for (const std::string_view name : metric_names()) {
+        CAPTURE(name);
+        CHECK(page.find("`" + std::string(name) + "`") != std::string::npos);
     }
 }
 

@@ -59,6 +59,8 @@ inline stats::Snapshot sample_snapshot() {
     zero.device = 0;
     zero.name = "mesh (0,1)";
     zero.peak_bytes = 310 * MiB;
+    zero.peak_15s_bytes = 310 * MiB;
+    zero.peak_60s_bytes = 310 * MiB;
     zero.types = {memory(dram, 300 * MiB, 3), memory(l1, 10 * MiB, 1)};
     zero.types[0].capacity_bytes = 1000 * MiB;
     stats::Device three;

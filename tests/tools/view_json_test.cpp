@@ -131,6 +131,26 @@ TEST_CASE("a document is one line whatever names hold") {
     CHECK(document["processes"][0]["comm"] == "\xEF\xBF\xBD");
 }
 
+TEST_CASE("the past of a device is in the document where it is asked for") {
+    stats::Details details;
+    stats::DeviceDetails& device = details.devices.emplace_back();
+    device.seconds = {{1, 2, 3, 4, 5, 6}, {7, 8, 9, 10, 11, 12}};
+    device.ten_seconds = {{13, 14, 15, 16, 17, 18}};
+    CHECK_FALSE(Json::parse(json_document(sample_snapshot(), details))["devices"][0].contains("history"));
+
+    const Json document = Json::parse(json_document(sample_snapshot(), details, {.history = true}));
+    const Json& history = document["devices"][0]["history"];
+    REQUIRE(history["seconds"].size() == 2);
+    CHECK(history["seconds"][1]["time_unix_ns"] == 7);
+    CHECK(history["seconds"][1]["live_bytes"] == 8);
+    CHECK(history["seconds"][1]["peak_bytes"] == 9);
+    CHECK(history["seconds"][1]["allocations_total"] == 10);
+    CHECK(history["seconds"][1]["allocated_bytes_total"] == 11);
+    CHECK(history["seconds"][1]["deallocations_total"] == 12);
+    CHECK(history["ten_seconds"].size() == 1);
+    CHECK(document["devices"][1]["history"]["seconds"].empty());
+}
+
 TEST_CASE("a namespace nobody reported to has empty arrays") {
     const Json document = parsed({});
     for (const char* name : {"devices", "processes", "exited"}) {

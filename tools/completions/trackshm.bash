@@ -47,7 +47,7 @@ _shmtop() {
     esac
     _trackshm_value "$before" "$typed" && return
     _trackshm_reply '-h --help -V --version -a --all -d --device -p --pid -t --type -s --sort --top -r --refresh
-        -b --batch -n --iterations -1 --once --format --json --csv --query --help-query --check --wait -o --output --record --replay --namespace -C
+        -b --batch -n --iterations -1 --once --format --json --history --csv --query --help-query --check --wait -o --output --record --replay --namespace -C
         --no-color' "$typed"
 }
 

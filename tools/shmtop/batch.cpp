@@ -27,7 +27,7 @@ constexpr std::size_t columns_without_terminal = 120;
 std::string render(const Options& options, const stats::Snapshot& snapshot, const stats::Details& details,
                    bool is_first) {
     switch (options.view) {
-        case View::json: return json_document(snapshot, details);
+        case View::json: return json_document(snapshot, details, {.history = options.history});
         case View::csv:
             return (is_first && options.csv_header ? options.csv.header() : "") + options.csv.rows(snapshot);
         case View::prom: return prometheus_text(metrics_of(snapshot, details, {.processes = options.all}));

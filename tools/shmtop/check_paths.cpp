@@ -211,6 +211,8 @@ using ProcessFigure = std::function<CheckValue(const Process&)>;
 std::optional<DeviceFigure> device_figure(const PathParts& parts) {
     const auto type = parts.type;
     if (parts.field == "peak_bytes") return [type](const Device& device) { return peak_of_device(device, type); };
+    if (!type && parts.field == "peak_15s_bytes") return [](const Device& d) { return known(d.peak_15s_bytes); };
+    if (!type && parts.field == "peak_60s_bytes") return [](const Device& d) { return known(d.peak_60s_bytes); };
     if (parts.field == "peak_exact") return [](const Device& device) { return known(device.peak_exact); };
     const auto value = find_field(memory_fields, parts.field);
     if (value == nullptr) return std::nullopt;
@@ -306,7 +308,7 @@ std::string check_path_hint(std::string_view path) {
         for (const auto& field : holding_fields) names.push_back(field.name);
     } else {
         for (const auto& field : memory_fields) names.push_back(field.name);
-        if (parts.device) names.insert(names.end(), {"peak_bytes", "peak_exact"});
+        if (parts.device) names.insert(names.end(), {"peak_bytes", "peak_exact", "peak_15s_bytes", "peak_60s_bytes"});
     }
     if (!parts.process && !parts.device && !parts.type) {
         for (const auto& field : snapshot_fields) names.push_back(field.name);

@@ -54,7 +54,8 @@ Examples:
                   reported applied pending coalesced dropped rejected unknown_frees ambiguous_frees
                   implicit_frees quarantined_processes waiting_processes publish_age_ns heartbeat_age_ns
   one memory      dram.FIELD, l1.FIELD, ..: the first two lines of these
-  one device      device[3].FIELD, device[3].dram.FIELD: the same and peak_bytes peak_exact
+  one device      device[3].FIELD, device[3].dram.FIELD: the same and peak_bytes peak_exact; device[3].FIELD:
+                  peak_15s_bytes peak_60s_bytes
   one process     process[1234].FIELD: live_bytes live_buffers peak_bytes peak_exact exact quarantined starved,
                   events as above; process[1234].device[3].dram.FIELD: live_bytes live_buffers peak_bytes
   every one       device[*].FIELD, process[*].FIELD: the comparison must hold for each
@@ -107,6 +108,8 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
     app.add_option("--format", raw.format, "text, json, csv, csv,noheader or prom (Prometheus's text format)")
         ->option_text("FORMAT");
     app.add_flag("--json", raw.json, "One JSON document per frame, each on a line");
+    app.add_flag("--history", options.history,
+                 "In JSON, what each device held: every second of ten minutes, every ten of two hours");
     app.add_option("--csv", raw.csv, "One row per device and memory, below a header row unless =noheader")
         ->option_text("[=noheader]")
         ->expected(0, 1);
@@ -182,6 +185,8 @@ std::string contradiction(const CLI::App& app, const Options& options) {
     if (given("--replay") && given("--record")) return "--replay and --record exclude each other";
     if (given("--replay") && given("--wait")) return "--replay and --wait exclude each other: nothing will change";
     if (given("--record") && given("--wait")) return "--record and --wait exclude each other";
+    if (options.history && options.view != View::json) return "--history is for --json";
+    if (options.history && given("--replay")) return "--history and --replay exclude each other: see -n 0 for its frames";
     if (given("--record") && options.record_file.empty()) return "--record: the name of a file is missing";
     if (given("--replay") && options.replay_file.empty()) return "--replay: the name of a file is missing";
     return {};
@@ -235,13 +240,13 @@ std::optional<int> parse_options(int argc, const char* const* argv, bool on_term
     std::optional<View> format;
     if (!read_words(app, raw, options, problem)) return usage_error("shmtop", problem);
     if (!asked_format(app, raw, format, problem)) return usage_error("shmtop", problem);
-    problem = contradiction(app, options);
-    if (!problem.empty()) return usage_error("shmtop", problem);
     if (app.count("--wait") > 0) options.wait = std::chrono::nanoseconds(std::llround(raw.wait_seconds * 1e9));
     options.refresh_given = app.count("--refresh") > 0;
     options.sort_given = app.count("--sort") > 0;
     const bool iterations_given = app.count("--iterations") > 0;
     options.view = format ? *format : chosen_view(raw, options, iterations_given, on_terminal);
+    problem = contradiction(app, options);
+    if (!problem.empty()) return usage_error("shmtop", problem);
     if (!iterations_given) options.iterations = default_iterations(raw, options, on_terminal);
     const char* no_color = std::getenv("NO_COLOR");
     options.color = !raw.no_color && (no_color == nullptr || *no_color == '\0');

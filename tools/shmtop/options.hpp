@@ -33,6 +33,7 @@ struct Options {
     std::string output_file;       // empty: stdout
     std::string record_file;       // empty: nothing is recorded
     std::string replay_file;       // empty: a running aggregator
+    bool history = false;          // in JSON
     CsvQuery csv;
     bool csv_header = true;
     std::optional<Check> check;

@@ -145,6 +145,21 @@ Json device_json(const stats::Device& device, const stats::DeviceDetails* detail
             {"last_failure", failure_json(details)}};
 }
 
+Json sample_json(const stats::Sample& sample) {
+    return {{"time_unix_ns", sample.time_unix_ns},
+            {"live_bytes", sample.live_bytes},
+            {"peak_bytes", sample.peak_bytes},
+            {"allocations_total", sample.allocations_total},
+            {"allocated_bytes_total", sample.allocated_bytes_total},
+            {"deallocations_total", sample.deallocations_total}};
+}
+
+Json history_json(const stats::DeviceDetails* details) {
+    const stats::DeviceDetails none;
+    const stats::DeviceDetails& past = details != nullptr ? *details : none;
+    return {{"seconds", array_of(past.seconds, sample_json)}, {"ten_seconds", array_of(past.ten_seconds, sample_json)}};
+}
+
 Json usage_json(const stats::Usage& usage) {
     return {{"device", usage.device},
             {"type", stats::type_name(usage.type)},
@@ -193,10 +208,12 @@ Json exited_json(const stats::Exited& ended) {
 
 }  // namespace
 
-std::string json_document(const stats::Snapshot& snapshot, const stats::Details& details) {
+std::string json_document(const stats::Snapshot& snapshot, const stats::Details& details, const JsonOptions& options) {
     Json devices = Json::array();
     for (const stats::Device& device : snapshot.devices) {
-        devices.push_back(device_json(device, details.find(device.device)));
+        const stats::DeviceDetails* more = details.find(device.device);
+        devices.push_back(device_json(device, more));
+        if (options.history) devices.back()["history"] = history_json(more);
     }
     const Json document = {{"schema", "trackshm.snapshot/1"},
                            {"namespace", snapshot.name_space},

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings on the screen: made of what it shows, and played in it."""
+
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+
+from support import MIB, SHMTOP, ScreenTest
+
+
+class Recordings(ScreenTest):
+    def setUp(self):
+        super().setUp()
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.file = os.path.join(directory.name, "r.trk")
+
+    def shmtop_once(self, *arguments):
+        return subprocess.run([SHMTOP, "--namespace", self.namespace.name, *arguments], check=True,
+                              capture_output=True, text=True).stdout
+
+    def record_two_frames(self):
+        """100 MiB, and more than a second later 300 MiB. Nobody is there any more afterwards."""
+        aggregator = self.aggregator("--quiet")
+        program = self.program()
+        for mib, identity in ((100, 1), (200, 2)):
+            program(f"alloc 0 {mib * MIB} 0 {identity}")
+            program("sync 20000")
+            self.shmtop_once("--record", self.file, "-n", "1")
+            time.sleep(1.2 if identity == 1 else 0)  # what the recording is to say, not what the test waits for
+        program.close()
+        aggregator.kill()
+
+    def test_what_the_screen_shows_is_recorded(self):
+        self.aggregator("--quiet")
+        program = self.program()
+        terminal = self.shmtop("--record", self.file)
+        terminal.wait_for("recording", "F10Quit")
+        program(f"alloc 0 {5 * MIB} 0 1")
+        program("sync 20000")
+        terminal.wait_for("5.0 MiB")
+        terminal.press("q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+        frames = self.shmtop_once("--replay", self.file, "--csv=noheader", "--query", "live_bytes", "-n", "0").split()
+        self.assertEqual(frames[0], "0")
+        self.assertEqual(frames[-1], str(5 * MIB))
+
+    def test_a_recording_plays_and_is_moved_in(self):
+        self.record_two_frames()
+        terminal = self.shmtop("--replay", self.file, columns=120)
+        terminal.wait_for("300.0 MiB", "replay 0:01 of 0:01, 1x")
+        terminal.press("p", "[")
+        terminal.wait_for("100.0 MiB", "replay 0:00 of 0:01")
+        terminal.wait_without("300.0 MiB")
+        terminal.press("]")
+        terminal.wait_for("300.0 MiB", "replay 0:01 of 0:01")
+        terminal.press("}")
+        terminal.wait_for("2x")
+        terminal.press("{", "{")
+        terminal.wait_for("0.5x")
+        terminal.press("[", "p")
+        terminal.wait_for("300.0 MiB")
+        terminal.press("q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+        self.assertTrue(terminal.is_restored())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
