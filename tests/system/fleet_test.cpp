@@ -2,6 +2,7 @@
 //
 // shm_exporter from outside: what a scrape gets, what it opens, and a real Prometheus that sums over a fleet.
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <sstream>
+#include <thread>
 #include <vector>
 
 #include "support/commands.hpp"
@@ -258,6 +260,40 @@ TEST_CASE("a scrape without an aggregator says so, and finds the next one") {
         CHECK(samples_of(exporter.scrape()).at(up) == 0);
         CHECK(samples_of(exporter.scrape()).size() == 2);
     }
+}
+
+TEST_CASE("scrapes at once, while the aggregator comes and goes, have all figures or none") {
+    const Namespace name_space;
+    Script program(name_space);
+    program("alloc 0 1000 0 1");
+    const Exporter exporter({"--namespace", name_space.name()});
+    std::atomic<bool> stop{false};
+    std::atomic<unsigned> whole{0};
+    std::atomic<unsigned> torn{0};
+    const auto scrape_on = [&] {
+        while (!stop) {
+            const auto samples = without_namespace(samples_of(exporter.scrape()), name_space);
+            const auto live = samples.find("trackshm_live_bytes{device=\"0\",buffer_type=\"DRAM\"}");
+            const bool is_up = samples.at("trackshm_up") == 1;
+            const bool has_figures = live != samples.end() && live->second == 1000;
+            // The first aggregator shows no device until it has found the process.
+            const bool is_whole = is_up ? has_figures || live == samples.end() : samples.size() == 1;
+            ++(is_whole ? whole : torn);
+        }
+    };
+    std::vector<std::thread> scrapers;
+    for (int i = 0; i < 6; ++i) scrapers.emplace_back(scrape_on);
+    for (int i = 0; i < 5; ++i) {
+        Aggregator aggregator(name_space);
+        program.sync();
+        const unsigned seen = whole;
+        eventually([&] { return whole >= seen + 20; });
+        aggregator.child().kill();
+    }
+    stop = true;
+    for (std::thread& scraper : scrapers) scraper.join();
+    CHECK(torn == 0);
+    CHECK(whole >= 100);
 }
 
 TEST_CASE("several namespaces are served together, each under its label") {

@@ -20,8 +20,8 @@ constexpr std::string_view page_type = "text/html; charset=utf-8";
 constexpr std::string_view page =
     "<!DOCTYPE html><title>shm_exporter</title><h1>shm_exporter</h1><p><a href=\"/metrics\">Metrics</a></p>\n";
 
-// Prometheus scrapes one at a time; a second scraper or a curious human need not wait for it.
-constexpr const char* threads = "2";
+// Prometheus scrapes one at a time. A second one, a curious human and a client that says nothing need not be waited for.
+constexpr const char* threads = "4";
 // A client that says nothing holds a thread for so long.
 constexpr const char* request_timeout_ms = "5000";
 
