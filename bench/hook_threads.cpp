@@ -13,6 +13,8 @@
 #include <thread>
 
 #include "harness/experiment.hpp"
+#include "peers/live_buffers.hpp"
+#include "peers/locked_counters.hpp"
 #include "workload.hpp"
 
 namespace trackshm::bench {
@@ -26,10 +28,12 @@ std::uint64_t thread_cpu_ns() noexcept {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
+template <class Reporter>
 class Reporters {
 public:
-    Reporters(unsigned threads, std::uint64_t bursts)
-        : bursts_(bursts),
+    Reporters(const Reporter& reporter, unsigned threads, std::uint64_t bursts)
+        : reporter_(reporter),
+          bursts_(bursts),
           start_(static_cast<std::ptrdiff_t>(threads)),
           times_(threads, BatchTimes(events_per_batch, bursts * batches_per_burst)),
           cpu_ns_(threads) {
@@ -67,12 +71,11 @@ private:
 
     // Returns the CPU time it took.
     std::uint64_t report_burst(unsigned thread, Pairs& pairs, BatchTimes& times) {
-        const HookReporter reporter;
         start_.arrive_and_wait();
         const std::uint64_t before_ns = thread_cpu_ns();
         times.start();
         for (std::uint64_t batch = 0; batch < batches_per_burst; ++batch) {
-            pairs.report(reporter, pairs_per_batch);
+            pairs.report(reporter_, pairs_per_batch);
             times.lap();
         }
         const std::uint64_t cpu_ns = thread_cpu_ns() - before_ns;
@@ -83,12 +86,13 @@ private:
 
     void drain() noexcept {
         try {
-            sync_or_throw();
+            reporter_.settle();
         } catch (...) {
             failure_ = std::current_exception();
         }
     }
 
+    const Reporter& reporter_;
     std::uint64_t bursts_;
     std::barrier<> start_;
     std::vector<BatchTimes> times_;
@@ -96,23 +100,39 @@ private:
     std::exception_ptr failure_;
 };
 
-Figures report_with_threads(const nlohmann::json& arguments) {
+template <class Reporter>
+Figures report_with_threads(const Reporter& reporter, const nlohmann::json& arguments) {
+    return Reporters<Reporter>(reporter, arguments.at("threads").get<unsigned>(),
+                               arguments.at("bursts").get<std::uint64_t>())
+        .figures();
+}
+
+Figures through_hooks(const nlohmann::json& arguments) {
     require_tracking();
-    return Reporters(arguments.at("threads").get<unsigned>(), arguments.at("bursts").get<std::uint64_t>()).figures();
+    return report_with_threads(HookReporter(), arguments);
+}
+
+Figures through_counters(const nlohmann::json& arguments) {
+    const CountersReporter reporter;
+    Figures figures = report_with_threads(reporter, arguments);
+    check_all_arrived(figures, reporter.applied(), reporter.live_buffers());
+    return figures;
 }
 
 void run(const Options& options, Result& result) {
     const std::uint64_t bursts = options.sized(1000, 20);
     std::vector<Trial> trials;
     for (const int threads : {1, 2, 4, 8}) {
-        trials.push_back({std::to_string(threads) + (threads == 1 ? " thread" : " threads"),
-                          "hook_threads",
-                          {{"threads", threads}, {"bursts", bursts}}});
+        const std::string name = std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+        const nlohmann::json arguments = {{"threads", threads}, {"bursts", bursts}};
+        trials.push_back({name, "hook_threads", arguments});
+        trials.push_back({name + ", counters in place", "threads_counters", arguments, Tracking::off});
     }
     run_interleaved(options, trials, result);
 }
 
-const RegisterRole role({"hook_threads", report_with_threads});
+const RegisterRole role({"hook_threads", through_hooks});
+const RegisterRole counters_role({"threads_counters", through_counters});
 const RegisterBenchmark benchmark({"hook_threads", "cost of a hook when other threads report too", run});
 
 }  // namespace
