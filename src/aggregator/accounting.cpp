@@ -329,7 +329,8 @@ void Accounting::reconcile(const std::vector<Holding>& held) noexcept {
             const std::uint64_t sum_bytes = sum.buffer_bytes + sum.gauge_bytes;
             const MemoryAccount& now = ledger_.memory(slot, type);
             live_bytes += sum_bytes;
-            const bool agrees = now.allocations - now.deallocations == sum.buffers && now.live_bytes == sum_bytes && now.gauge_bytes == sum.gauge_bytes;
+            const bool agrees = now.allocations - now.deallocations == sum.buffers && now.live_bytes == sum_bytes &&
+                                now.gauge_bytes == sum.gauge_bytes;
             if (agrees) continue;
             MemoryAccount& memory = ledger_.change_memory(slot, type);
             memory.deallocations = memory.allocations - sum.buffers;

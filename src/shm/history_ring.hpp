@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "shm/publication.hpp"
 
@@ -44,10 +43,11 @@ void forget_samples(Positions& positions) noexcept {
     positions.begin.store(positions.end.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
-// Copies the newest samples, oldest first. Whatever the positions say, it reads no more than `capacity` slots.
-template <class Sample, class Positions, class SharedWord>
-void copy_samples(std::vector<Sample>& samples, const Positions& positions, const SharedWord* slots,
-                  std::uint64_t capacity) {
+// Copies the newest samples into a vector, oldest first. Whatever the positions say, it reads no more than `capacity`
+// slots.
+template <class Samples, class Positions, class SharedWord>
+void copy_samples(Samples& samples, const Positions& positions, const SharedWord* slots, std::uint64_t capacity) {
+    using Sample = typename Samples::value_type;
     const std::uint64_t end = positions.end.load(std::memory_order_acquire);
     const std::uint64_t begin = positions.begin.load(std::memory_order_acquire);
     const std::uint64_t first = std::max(begin, end - std::min(end, capacity));

@@ -3,8 +3,8 @@
 // Fuzz target: an arbitrary stats segment, for a reader.
 //
 //   input: flags, then patches of the headers and rows. Flag 1: the header is put right before it is opened, 2: a thread
-//   flips bytes meanwhile, of the header or, with 32, of the rows, with 64 of the details, with 128 of the history; 4, 8 and 16 together: counts of rows may be as large as
-//   they like, also those that the thread flips, which is slow.
+//   flips bytes meanwhile, of the header or, with 32, of the rows, with 64 of the details, with 128 of the history; 4, 8
+//   and 16 together: counts of rows may be as large as they like, also those that the thread flips, which is slow.
 #include <optional>
 #include <utility>
 #include <trackshm/stats.hpp>
