@@ -6,6 +6,7 @@
 // Events of all lanes are merged by ticket. Why that is the program's order: shm/drain_order.hpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -104,7 +105,7 @@ public:
         save_table_bytes(&cell.live_by_class[size_class], sizeof cell.live_by_class[0]);
     }
     // Storage for the usage cells there are. False if there is none.
-    bool reserve_usage() noexcept { return reserve_usage(table_header().usage_cells); }
+    bool reserve_usage() noexcept { return reserve_usage(std::max(table_header().usage_cells, initial_usage_cells)); }
     // Opens a batch: saves the header's counters.
     void save_header() noexcept;
     void index_usage(const class Ledger& ledger);

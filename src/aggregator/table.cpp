@@ -34,7 +34,8 @@ constexpr std::uint64_t area_bytes(std::uint64_t homes) noexcept {
 SegmentStatus Table::create(shm::Segment& segment, const std::string& temporary_name,
                             std::uint64_t homes) noexcept {
     const std::uint64_t bytes = first_area_offset + area_bytes(homes);
-    SegmentStatus status = segment.create(temporary_name, bytes, usage_offset + shm::page_bytes);
+    SegmentStatus status =
+        segment.create(temporary_name, bytes, usage_offset + initial_usage_cells * sizeof(UsageCell));
     if (status == SegmentStatus::ok) status = segment.reserve(first_area_offset, bytes - first_area_offset);
     if (status != SegmentStatus::ok) {
         const int error = errno;

@@ -118,7 +118,9 @@ struct TableHeader {
 
 inline constexpr std::uint32_t max_usage_cells = shm::max_devices * shm::type_count;
 inline constexpr std::uint64_t usage_offset = shm::round_to_page(sizeof(TableHeader));
-// Storage of the usage cells is reserved in steps of so many.
+// Usage cells that have storage from the beginning, enough for eight devices of eight memories; others get it a page at a
+// time, as they are used.
+inline constexpr std::uint32_t initial_usage_cells = 64;
 inline constexpr std::uint32_t usage_cells_per_page = shm::page_bytes / sizeof(UsageCell);
 inline constexpr std::uint64_t first_area_offset =
     shm::round_to_page(usage_offset + max_usage_cells * sizeof(UsageCell));

@@ -237,6 +237,36 @@ TEST_CASE("a process for whose table there is no room waits, is counted, and is 
     CHECK(name_space.segments("tmp").empty());
 }
 
+TEST_CASE("events on more memories than a process's table has room for wait, and are applied when there is") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=16m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("usage 0 0 1");
+    program.sync();
+    shm.fill();
+    std::uint64_t bytes = 1;
+    for (std::uint64_t device = 1; device < 10; ++device) {
+        for (std::uint64_t type = 0; type < 16; ++type) {
+            program("usage " + std::to_string(device) + " " + std::to_string(type) + " 1000");
+            bytes += 1000;
+        }
+    }
+    json snapshot = snapshot_when(name_space, [&](const json& now) {
+        return process_row(now, program.pid()).at("starved") == true;
+    });
+    CHECK(process_row(snapshot, program.pid()).at("exact") == false);
+    CHECK(imbalance(snapshot) == "");
+    shm.make_room();
+    program.sync();
+    snapshot = shmtop_json(name_space);
+    CHECK(live_bytes(snapshot) == bytes);
+    CHECK(process_row(snapshot, program.pid()).at("starved") == false);
+    CHECK(process_row(snapshot, program.pid()).at("exact") == true);
+    CHECK(snapshot.at("aggregator").at("exact") == true);
+}
+
 TEST_CASE("where the counters find no room for rows these are omitted and counted, and the sums stay exact") {
     if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
     PrivateShm shm("size=32m");
