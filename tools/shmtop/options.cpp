@@ -124,11 +124,10 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
                    "Write there instead of stdout, replacing the file atomically; an endless run keeps the last frame")
         ->option_text("FILE");
     app.add_option("--record", options.record_file,
-                   "Append what is shown to a recording; without a screen or a format that is all it does, until "
-                   "interrupted or for -n frames")
+                   "Append what is shown to a recording; without a screen or a format, nothing else")
         ->option_text("FILE");
     app.add_option("--replay", options.replay_file,
-                   "Show a recording instead of a running aggregator; without a screen its last N frames, all for 0")
+                   "Show a recording; without a screen its last frames, as -n says (0: all)")
         ->option_text("FILE");
     add_namespace_option(app, options.name_space);
     app.add_flag("-C,--no-color", raw.no_color, "No colours (also: environment NO_COLOR)");

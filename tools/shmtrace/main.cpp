@@ -125,7 +125,7 @@ int export_live(const Options& options, bool seconds_given) {
 }
 
 void add_options(CLI::App& app, Options& options) {
-    app.add_option("FILE", options.recording, "Recording to export");
+    app.add_option("FILE", options.recording, "Recording to export")->option_text(" ");
     app.add_flag("--live", options.live, "Export what happens from now on instead");
     app.add_option("--seconds", options.seconds, "With --live: for how long")
         ->option_text("N (default: 10; for pprof 0)")
