@@ -62,6 +62,8 @@ class Recordings(ScreenTest):
         terminal.wait_for("0.5x")
         terminal.press("[", "p")
         terminal.wait_for("300.0 MiB")
+        terminal.press("3")
+        terminal.wait_for("a recording has no list of buffers")
         terminal.press("q")
         self.assertEqual(terminal.wait_for_end(), 0)
         self.assertTrue(terminal.is_restored())

@@ -287,7 +287,11 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
 TEST_CASE("a recording says so at the head") {
     TestScreen screen;
     screen.input.source_status = "replay 0:12 of 3:40, 2x";
-    CHECK(screen.lines()[0].find("replay 0:12 of 3:40, 2x") != std::string::npos);
+    CHECK(screen.shows("aggregator 99  exact  replay"));
+    screen.input.can_seek = true;
+    screen.state.paused = true;
+    CHECK(screen.lines()[0].find("  exact  PAUSED  replay 0:12 of 3:40, 2x") != std::string::npos);
+    CHECK_FALSE(screen.shows("aggregator 99"));
 }
 
 TEST_CASE("escape sequences and wide characters in names do no harm") {

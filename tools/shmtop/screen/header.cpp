@@ -20,12 +20,11 @@ StyledLine title_line(const ScreenInput& input, const UiState& state) {
     const stats::Snapshot& snapshot = input.snapshot;
     StyledLine line = {{fmt::format("trackshm {}", snapshot.name_space), bold},
                        {fmt::format("  {}  ", clock_text(snapshot.time_unix_ns)), {}}};
-    if (snapshot.aggregator_alive) {
-        line.push_back({aggregator_text(snapshot), {}});
-    } else {
-        line.push_back({aggregator_text(snapshot) + " GONE", critical});
+    if (!snapshot.aggregator_alive) {
+        line.push_back({aggregator_text(snapshot) + " GONE  ", critical});
+    } else if (!input.can_seek) {  // nobody can do anything about a recording's
+        line.push_back({aggregator_text(snapshot) + "  ", {}});
     }
-    line.push_back({"  ", {}});
     line.push_back(snapshot.exact ? Segment{"exact", good} : Segment{"NOT EXACT", critical});
     if (state.paused) line.push_back({"  PAUSED", warning});
     if (!input.source_status.empty()) line.push_back({"  " + input.source_status, bold});
