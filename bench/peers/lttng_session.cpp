@@ -30,7 +30,7 @@ constexpr const char* session_name = "trackshm-bench";
 void take_run_directory() {
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         mount("none", "/run", "tmpfs", 0, nullptr) != 0) {
-        throw std::runtime_error("as root it needs a mount namespace of its own, which is not permitted here");
+        throw std::runtime_error("LTTng-UST needs a mount namespace of its own as root, which is not permitted here");
     }
 }
 
