@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 
 #include "common/exit_code.hpp"
 #include "shm/process_abi.hpp"
@@ -39,6 +40,15 @@ void print_error(std::string_view program, std::string_view message) {
     while (!line.empty() && line.back() == ' ') line.pop_back();
     // fmt::print would throw where stderr is full or closed, and hide the exit code that tells as much.
     std::fputs(fmt::format("{}: {}\n", program, line).c_str(), stderr);
+}
+
+int run_program(std::string_view program, int (*run)(int argc, char** argv), int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        print_error(program, error.what());
+        return exit_failure;
+    }
 }
 
 int usage_error(std::string_view program, std::string_view message) {

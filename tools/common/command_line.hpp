@@ -22,6 +22,9 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
 // Prints "PROGRAM: MESSAGE" on one line of stderr.
 void print_error(std::string_view program, std::string_view message);
 
+// What main() of a tool comes to: `run`, and for whatever it throws one line on stderr and exit_failure.
+int run_program(std::string_view program, int (*run)(int argc, char** argv), int argc, char** argv);
+
 // print_error for a usage error: points to --help and returns exit_usage.
 int usage_error(std::string_view program, std::string_view message);
 

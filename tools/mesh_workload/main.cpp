@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <exception>
 #include <thread>
 
 #include "common/command_line.hpp"
@@ -119,10 +118,5 @@ int run(int argc, char** argv) {
 }  // namespace trackshm::tools
 
 int main(int argc, char** argv) {
-    try {
-        return trackshm::tools::run(argc, argv);
-    } catch (const std::exception& error) {
-        trackshm::tools::print_error("mesh_workload", error.what());
-        return trackshm::tools::exit_failure;
-    }
+    return trackshm::tools::run_program("mesh_workload", trackshm::tools::run, argc, argv);
 }

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <exception>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
@@ -60,10 +59,5 @@ int run(int argc, char** argv) {
 }  // namespace trackshm::tools
 
 int main(int argc, char** argv) {
-    try {
-        return trackshm::tools::run(argc, argv);
-    } catch (const std::exception& error) {
-        trackshm::tools::print_error(trackshm::tools::program, error.what());
-        return trackshm::tools::exit_failure;
-    }
+    return trackshm::tools::run_program(trackshm::tools::program, trackshm::tools::run, argc, argv);
 }

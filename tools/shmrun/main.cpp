@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <string>
 #include <vector>
 
@@ -101,10 +100,5 @@ int run(int argc, char** argv) {
 }  // namespace trackshm::tools
 
 int main(int argc, char** argv) {
-    try {
-        return trackshm::tools::run(argc, argv);
-    } catch (const std::exception& error) {
-        trackshm::tools::print_error(trackshm::tools::program_name, error.what());
-        return trackshm::tools::exit_failure;
-    }
+    return trackshm::tools::run_program(trackshm::tools::program_name, trackshm::tools::run, argc, argv);
 }

@@ -3,7 +3,6 @@
 // shmtop: who holds the device memory, right now. Reads one snapshot per frame (trackshm/stats.hpp), filters it and
 // shows it in the chosen view.
 #include <chrono>
-#include <exception>
 #include <string>
 
 #include "common/command_line.hpp"
@@ -95,10 +94,5 @@ int run(int argc, char** argv) {
 }  // namespace trackshm::tools
 
 int main(int argc, char** argv) {
-    try {
-        return trackshm::tools::run(argc, argv);
-    } catch (const std::exception& error) {
-        trackshm::tools::print_error("shmtop", error.what());
-        return trackshm::tools::exit_failure;
-    }
+    return trackshm::tools::run_program("shmtop", trackshm::tools::run, argc, argv);
 }

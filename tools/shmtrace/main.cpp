@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <exception>
 #include <string>
 
 #include "common/command_line.hpp"
@@ -169,10 +168,5 @@ int run(int argc, char** argv) {
 }  // namespace trackshm::tools
 
 int main(int argc, char** argv) {
-    try {
-        return trackshm::tools::run(argc, argv);
-    } catch (const std::exception& error) {
-        trackshm::tools::print_error(trackshm::tools::program, error.what());
-        return trackshm::tools::exit_failure;
-    }
+    return trackshm::tools::run_program(trackshm::tools::program, trackshm::tools::run, argc, argv);
 }
