@@ -212,8 +212,13 @@ Outcome Stage::play(const std::vector<unsigned long>& points) {
 
 json Stage::perform(const std::vector<Environment>& aggregators, Outcome& outcome) {
     image_->restore(name_space_);
-    Script survivor(name_space_, {{"TRACKSHM_RING_EVENTS", scenario_.survivor_ring_events}});
     std::erase_if(names_, [](const auto& entry) { return entry.second == "survivor"; });
+    // In thousands of trials pids come again, also those of the processes in the image.
+    std::optional<Script> started;
+    do {
+        started.emplace(name_space_, Environment{{"TRACKSHM_RING_EVENTS", scenario_.survivor_ring_events}});
+    } while (names_.contains(started->pid()));
+    Script& survivor = *started;
     names_[survivor.pid()] = "survivor";
     serve(name_space_, survivor, scenario_.survivor_served);
     tell(survivor.child(), scenario_.survivor_unserved);
