@@ -53,17 +53,17 @@ bool TrackedProcess::has_news() noexcept {
     bool news = false;
     const bool survived = survives([&] {
         const std::uint64_t tickets = header().tickets.load(std::memory_order_relaxed);
-        // Fewer slots applied than tickets taken: some were not visible, or did not fit into the last batch.
-        news = !looked_ || tickets != seen_tickets_ || table_header().slots_applied != tickets;
+        // Fewer slots applied than tickets taken: some were not visible, or did not fit into the last batch. Before the
+        // first pass there is always news: a predecessor may have applied all and died before it published how far.
+        news = !has_read_ || tickets != seen_tickets_ || table_header().slots_applied != tickets;
     });
     return news || lied_ || !survived;  // that it lies is news
 }
 
 // Tickets are counted up, and no more slots are published than there are tickets.
 bool TrackedProcess::accept_tickets(std::uint64_t tickets) noexcept {
-    if (tickets > most_events || (looked_ && tickets < seen_tickets_)) return false;
+    if (tickets > most_events || tickets < seen_tickets_) return false;
     seen_tickets_ = tickets;
-    looked_ = true;
     return table_header().slots_applied <= tickets;
 }
 
@@ -96,6 +96,7 @@ ReadResult TrackedProcess::inspect(Batch& scratch) noexcept {
 }
 
 ReadResult TrackedProcess::read(Batch& batch) noexcept {
+    has_read_ = true;
     batch.slots = batch.reports = batch.allocations = 0;
     take_positions(batch);
     bool sound = false;

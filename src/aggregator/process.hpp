@@ -158,7 +158,7 @@ private:
     int pidfd_ = -1;
     std::uint64_t drained_after_end_ = 0;
     std::uint64_t seen_tickets_ = 0;
-    bool looked_ = false;  // seen_tickets_ is the process's word, not the initial value
+    bool has_read_ = false;  // began a pass
     bool lied_ = false;    // its counters cannot be true
     Identity identity_{};  // the segment's first line, which nobody changes
     std::uint64_t applied_below_ = 0;

@@ -149,6 +149,7 @@ void Round::collect_truths() {
             if (worker.child->has_ended()) throw std::runtime_error("a process died: " + worker.child->error_output());
             continue;
         }
+        if (!line->starts_with('{')) throw std::runtime_error("a process failed: " + *line);
         worker.truth = json::parse(*line);
         if (worker.stopped) worker.child->resume();
         const json& truth = *worker.truth;
