@@ -125,7 +125,7 @@ void work_ordered(std::vector<Buffer>& buffers, Tally& total, std::uint64_t seed
     });
 }
 
-// There may be none just now: tests kill it.
+// There may be none just now: tests kill it. Looks again until there is one, for ten seconds at least.
 int sync_with_next_aggregator() {
     for (int tries = 0; tries < 1000; ++tries) {
         const int result = trackshm_sync(sync_timeout_ms);
