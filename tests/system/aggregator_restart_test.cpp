@@ -3,10 +3,12 @@
 // The aggregator starts late, stops, is killed and comes back: nothing is lost and nothing counts twice.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <optional>
 #include <memory>
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
+#include "support/foreign_segment.hpp"
 #include "support/script.hpp"
 
 namespace trackshm::test {
@@ -179,6 +181,19 @@ TEST_CASE("the log of events has one line for each") {
     CHECK(aggregator.terminate().exited_with(0));
     const std::string log = aggregator.child().output();
     CHECK(std::count(log.begin(), log.end(), '\n') == 3);
+}
+
+TEST_CASE("how far a process is applied is published though a predecessor had applied it all and died") {
+    const Namespace name_space;
+    std::optional<Aggregator> aggregator(std::in_place, name_space);
+    Script program(name_space);
+    program("fill 1 10 0 0 1 10");
+    program.sync();
+    aggregator->child().kill();
+    const ForeignSegment segment(name_space, program.pid());
+    segment.header().watermark = 0;  // as if that had not come to it
+    aggregator.emplace(name_space);
+    CHECK(eventually([&] { return segment.header().watermark == segment.header().tickets; }));
 }
 
 }  // namespace trackshm::test
