@@ -24,6 +24,7 @@ bool Accounting::apply(TrackedProcess& process, const Batch& batch, const BatchT
     process.table_header().applied += batch.reports;
     const std::span<const Event> events = batch.events();
     first_event_ = events.data();
+    for (const Event& event : events.first(std::min(prefetch_events, events.size()))) process.table().prefetch(event.id);
     for (std::size_t i = 0; i < events.size(); ++i) {
         if (i + prefetch_events < events.size()) process.table().prefetch(events[i + prefetch_events].id);
         if (!apply(process, events[i]) || ledger_.log().overflowed()) return false;

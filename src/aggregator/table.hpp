@@ -84,6 +84,11 @@ public:
     }
 
 private:
+    // A probe of a large table goes on for four to nine cells, and a wrong guess about where it ends is found out only when
+    // the cell is there: all of them are fetched, not the first alone. See docs/decisions/0011.
+    static constexpr std::uint64_t prefetched_cells = 10;
+    static constexpr std::uint64_t cells_per_line = 64 / sizeof(Cell);
+
     __extension__ using Wide = unsigned __int128;
 
     struct Area {
@@ -180,7 +185,8 @@ inline bool Table::is_dead(const Cell& cell) const noexcept {
 inline void Table::prefetch(std::uint64_t id) noexcept {
     const std::uint64_t h = hash(id);
     const Area& area = area_of(h);
-    shm::prefetch_for_write(&area.cells[area.home_of(h)]);
+    const Cell* const home = &area.cells[area.home_of(h)];
+    for (std::uint64_t i = 0; i < prefetched_cells; i += cells_per_line) shm::prefetch_for_write(home + i);
 }
 
 inline void Table::write(Area& area, std::uint64_t index, const Cell& cell) noexcept {
