@@ -46,6 +46,29 @@ install_packages() {
         die "cannot install what is missing; run as root: $wanted"
 }
 
+# unpack_packages ROOT ARCHITECTURE PACKAGES...: downloads packages and unpacks them below ROOT, once. Nothing is installed,
+# what they depend on is not fetched, and the system's own apt is left alone. False if they cannot be had; ROOT.log tells.
+unpack_packages() {
+    local root=$1 architecture=$2 work=$1/download package link
+    shift 2
+    [[ ! -e $root/complete ]] || return 0
+    have apt-get && have dpkg || return 1
+    log "downloading $*"
+    rm -rf "$root"
+    mkdir -p "$work"/{lists,cache/archives}/partial
+    touch "$work/status"
+    local options=(-q -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" -o APT::Sandbox::User=
+        -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o Dir::State::status="$work/status")
+    (cd "$work" && apt-get "${options[@]}" update && apt-get "${options[@]}" download "$@") >"$root.log" 2>&1 </dev/null ||
+        return 1
+    for package in "$work"/*.deb; do dpkg -x "$package" "$root" || return 1; done
+    rm -rf "$work"
+    while read -r link; do
+        ln -sfn "$root$(readlink "$link")" "$link"
+    done < <(find "$root" -type l -lname '/*')
+    touch "$root/complete"
+}
+
 # build_preset PRESET [NINJA ARGUMENTS...]: configures and builds into build/PRESET.
 build_preset() {
     local preset=$1 launcher=() quiet=()

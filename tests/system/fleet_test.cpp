@@ -11,6 +11,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -18,6 +19,7 @@
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
+#include "support/host_network.hpp"
 #include "support/http.hpp"
 #include "support/script.hpp"
 #include "support/skip.hpp"
@@ -144,8 +146,13 @@ private:
 };
 
 // One machine of a fleet: its own namespace, aggregator, tracked program and exporter.
+// A machine of a fleet, with a network of its own where that is possible, else with a port of this one's.
 struct Host {
-    explicit Host(unsigned number) : name("host" + std::to_string(number)) {
+    Host(unsigned number, bool has_own_network) : name("host" + std::to_string(number)) {
+        const Arguments exporter_command{SHM_EXPORTER_PATH, "--namespace", name_space.name(), "--listen",
+                                         (has_own_network ? HostNetwork::address(number) : "127.0.0.1") + ":0"};
+        exporter.emplace(has_own_network ? HostNetwork::on_host(exporter_command) : exporter_command);
+        if (has_own_network) HostNetwork::connect(number, *exporter);
         for (unsigned id = 0; id <= number; ++id) {
             program("alloc " + std::to_string(id % 2) + " " + std::to_string(1000 * (number + 1) + id) + " 0 " +
                     std::to_string(id));
@@ -155,11 +162,19 @@ struct Host {
         program.sync();
     }
 
+    // As the exporter tells it: address and port.
+    std::string target() {
+        const std::string prefix = "serving http://";
+        const std::string line = exporter->read_error_line_with(prefix);
+        const std::size_t begin = line.find(prefix) + prefix.size();
+        return line.substr(begin, line.find('/', begin) - begin);
+    }
+
     std::string name;
     Namespace name_space;
     Aggregator aggregator{name_space};
     Script program{name_space};
-    Exporter exporter{{"--namespace", name_space.name()}};
+    std::optional<Child> exporter;
 };
 
 std::string scrape_configuration(const std::vector<std::unique_ptr<Host>>& hosts) {
@@ -169,8 +184,7 @@ std::string scrape_configuration(const std::vector<std::unique_ptr<Host>>& hosts
         "- job_name: trackshm\n"
         "  static_configs:\n";
     for (const auto& host : hosts) {
-        text += "  - {targets: ['127.0.0.1:" + std::to_string(host->exporter.port()) + "'], labels: {host: " +
-                host->name + "}}\n";
+        text += "  - {targets: ['" + host->target() + "'], labels: {host: " + host->name + "}}\n";
     }
     return text;
 }
@@ -390,8 +404,10 @@ TEST_CASE("promtool finds nothing to object to in a scrape") {
 
 TEST_CASE("a Prometheus that scrapes three hosts sums to what their snapshots sum to") {
     if (!is_installed("prometheus")) SKIP_TEST("prometheus is not installed (Debian package prometheus)");
+    std::optional<HostNetwork> network;
+    if (HostNetwork::is_possible()) network.emplace();
     std::vector<std::unique_ptr<Host>> hosts;
-    for (unsigned i = 0; i < 3; ++i) hosts.push_back(std::make_unique<Host>(i));
+    for (unsigned i = 0; i < 3; ++i) hosts.push_back(std::make_unique<Host>(i, network.has_value()));
     const Prometheus prometheus(scrape_configuration(hosts));
 
     const std::map<std::string, const char*> fields{{"trackshm_live_bytes", "live_bytes"},
