@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <utility>
 
 #include "aggregator/fault_guard.hpp"
 #include "shm/names.hpp"
@@ -18,6 +19,8 @@ namespace trackshm::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int flips = 20'000;
 
 void check(bool ok, const char* what) {
     if (ok) return;
@@ -66,14 +69,16 @@ void ShmFile::lock(std::int64_t byte) const {
     check(shm::lock_as_description(fd_, byte), "cannot lock a file in /dev/shm");
 }
 
-Mutator::Mutator(const ShmFile& file, std::size_t begin, std::size_t end, std::uint64_t seed)
-    : thread_([this, data = file.data(), begin, size = end - begin, seed] {
+Mutator::Mutator(const ShmFile& file, std::size_t begin, std::size_t end, std::uint64_t seed,
+                 std::function<void()> settle)
+    : thread_([this, data = file.data(), begin, size = end - begin, seed, settle = std::move(settle)] {
           std::minstd_rand random(static_cast<std::uint_fast32_t>(seed | 1));
-          while (!stop_.load(std::memory_order_relaxed)) {
+          for (int i = 0; i < flips && !stop_.load(std::memory_order_relaxed); ++i) {
               auto* byte = reinterpret_cast<volatile unsigned char*>(data + begin + random() % size);
               const auto bit = static_cast<unsigned char>(1u << random() % 8);
               aggregator::survives([&] { *byte = static_cast<unsigned char>(*byte ^ bit); });  // it may be cut off
           }
+          if (settle) settle();
       }) {}
 
 Mutator::~Mutator() {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -41,10 +42,12 @@ private:
     std::byte* data_ = nullptr;
 };
 
-// Flips bytes of a file until it goes out of scope.
+// Flips bits of a file, often enough for many copies by whoever reads it, or until it goes out of scope; then makes of it
+// what `settle` does. Without an end most of the time would go into readers that try again.
 class Mutator {
 public:
-    Mutator(const ShmFile& file, std::size_t begin, std::size_t end, std::uint64_t seed);
+    Mutator(const ShmFile& file, std::size_t begin, std::size_t end, std::uint64_t seed,
+            std::function<void()> settle = {});
     ~Mutator();
     Mutator(const Mutator&) = delete;
     Mutator& operator=(const Mutator&) = delete;

@@ -64,6 +64,13 @@ void patch_something(fuzz::Input& input, const fuzz::ShmFile& file) {
     }
 }
 
+// No block of its is being written: a reader tries again for a second before it believes that.
+void put_at_rest(const fuzz::ShmFile& file) {
+    auto& header = file.at<shm::StatsHeader>(0);
+    header.writing = header.generation.load();
+    header.details_writing = header.details_generation.load();
+}
+
 bool has_large_counts(std::uint8_t flags) { return (flags & 28) == 28; }
 
 void keep_small(const fuzz::ShmFile& file) {
@@ -74,9 +81,6 @@ void keep_small(const fuzz::ShmFile& file) {
         auto& details = file.at<shm::DetailsHeader>(shm::first_details_offset + i * shm::details_block_bytes);
         for (std::uint32_t* count : {&details.devices, &details.holders, &details.buffers, &details.classes}) *count %= 8;
     }
-    auto& header = file.at<shm::StatsHeader>(0);
-    header.writing = header.generation.load();  // not always behind: that costs a thousand copies
-    header.details_writing = header.details_generation.load();
 }
 
 std::pair<std::size_t, std::size_t> range_to_flip(std::uint8_t flags) {
@@ -97,9 +101,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     while (!input.is_empty()) patch_something(input, file);
     if ((flags & 1) != 0) put_header_right(file);
     if (!has_large_counts(flags)) keep_small(file);
+    put_at_rest(file);
     std::optional<fuzz::Mutator> mutator;
     const auto [begin, end] = range_to_flip(flags);
-    if ((flags & 2) != 0) mutator.emplace(file, begin, end, size);
+    if ((flags & 2) != 0) mutator.emplace(file, begin, end, size, [&file] { put_at_rest(file); });
     stats::Error error;
     if (auto reader = stats::Reader::open(fuzz::name_space(), error)) {
         stats::Snapshot snapshot;
