@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What shmtop writes for programs, read by parsers that others wrote, and compared with what processes reported.
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -195,38 +197,72 @@ TEST_CASE("metrics hold what JSON holds, for Prometheus's parser") {
     for (const json& entry : without_processes) CHECK_FALSE(entry.at(1).contains("comm"));
 }
 
+// The first process holds 100 bytes there, the second one 300.
 TEST_CASE("filters act in every format") {
     const BusyNamespace busy;
-    const Arguments only{"-d", "3", "-t", "DRAM", "-p", std::to_string(busy.second.pid())};
+    const std::string pid = std::to_string(busy.second.pid());
+    const Arguments only{"-d", "3", "-t", "DRAM", "-p", pid};
     const auto output = [&](Arguments arguments) {
         arguments.insert(arguments.end(), only.begin(), only.end());
         return busy.output_of(arguments);
     };
     const json snapshot = json::parse(output({"--json"}));
-    CHECK(snapshot.at("devices").size() == 1);
-    CHECK(snapshot.at("devices").at(0).at("types").size() == 1);
+    REQUIRE(snapshot.at("devices").size() == 1);
+    const json& device = snapshot.at("devices").at(0);
+    CHECK(device.at("live_bytes") == 300);
+    CHECK(device.at("live_buffers") == 1);
+    CHECK(device.at("peak_bytes") == 400);  // of all processes
+    REQUIRE(device.at("types").size() == 1);
+    CHECK(device.at("types").at(0).at("live_bytes") == 300);
+    REQUIRE(device.at("at_peak").at("holders").size() == 1);
+    CHECK(device.at("at_peak").at("holders").at(0).at("pid") == busy.second.pid());
+    CHECK(device.at("at_peak").at("rest_bytes") == 120);
     REQUIRE(snapshot.at("processes").size() == 1);
     CHECK(snapshot.at("processes").at(0).at("live_bytes") == 300);
 
-    CHECK(output({"--csv=noheader", "--query", "device,type"}) == "3,DRAM\n");
-    CHECK(output({"--csv=noheader", "--query", "live_bytes,processes"}) == "400,1\n");
-    CHECK(output({"--csv=noheader", "--query", "pid,live_bytes"}) == std::to_string(busy.second.pid()) + ",300\n");
+    REQUIRE_PARSED(rows, "csv", output({"--csv"}));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows.at(0).at("live_bytes") == "300");
+    CHECK(rows.at(0).at("live_buffers") == "1");
+    CHECK(output({"--csv=noheader", "--query", "device,type,live_bytes"}) == "3,DRAM,300\n");
+    CHECK(output({"--csv=noheader", "--query", "live_bytes,processes"}) == "300,1\n");
+    CHECK(output({"--csv=noheader", "--query", "pid,live_bytes"}) == pid + ",300\n");
 
     REQUIRE_PARSED(samples, "prom", output({"--format", "prom", "-a"}));
+    CHECK(sample(samples, "trackshm_live_bytes", {{"device", "3"}, {"buffer_type", "DRAM"}}) == 300);
     for (const json& entry : samples) {
+        if (entry.at(1).contains("pid") && entry.at(1).contains("comm")) CHECK(entry.at(1).at("pid") == pid);
         if (!entry.at(1).contains("buffer_type")) continue;
         CHECK(entry.at(1).at("device") == "3");
         CHECK(entry.at(1).at("buffer_type") == "DRAM");
     }
-    CHECK(output({"-1"}).find("L1") == std::string::npos);
-    CHECK(shmtop(busy.name_space, {"--check", "live_bytes == 400 && processes == 1", "-d", "3", "-t", "DRAM", "-p",
-                                   std::to_string(busy.second.pid())})
-              .status.exited_with(0));
+    const std::string text = output({"-1"});
+    CHECK(text.find("300 B live in 1 buffer, 1 process tracked") != std::string::npos);
+    CHECK(text.find("L1") == std::string::npos);
 
     CHECK(busy.output_of({"--csv=noheader", "--query", "device", "-d", "3", "--device", "4,9"}) == "3\n4\n");
-    CHECK(busy.output_of({"--csv=noheader", "--query", "pid", "-s", "live", "--top", "1"}) ==
-          std::to_string(busy.second.pid()) + "\n");
+    CHECK(busy.output_of({"--csv=noheader", "--query", "pid", "-s", "live", "--top", "1"}) == pid + "\n");
     CHECK(json::parse(busy.output_of({"--json", "-s", "pid", "--top", "1"})).at("processes").size() == 1);
+}
+
+TEST_CASE("a check judges what passes the filters, also while it waits") {
+    const BusyNamespace busy;
+    const std::string pid = std::to_string(busy.first.pid());
+    const auto code_of = [&](const std::string& expression, Arguments more) {
+        more.insert(more.begin(), {"--check", expression});
+        return shmtop(busy.name_space, more).status.code;
+    };
+    CHECK(code_of("live_bytes == 4516", {}) == 0);
+    CHECK(code_of("live_bytes == 120 && live_buffers == 2 && processes == 1", {"-p", pid}) == 0);
+    CHECK(code_of("live_bytes == 120", {"-p", pid, "--wait", "30"}) == 0);
+    CHECK(code_of("live_bytes == 4516", {"-p", pid}) == 10);
+    CHECK(code_of("device[3].dram.live_bytes == 100 && device[4].live_bytes == 0", {"-p", pid}) == 0);
+    CHECK(code_of("device[3].dram.used_ratio < 11%", {"-p", pid}) == 0);
+    CHECK(code_of("device[3].dram.peak_bytes == 400 && device[3].dram.allocations_total == 2", {"-p", pid}) == 0);
+    CHECK(code_of("live_bytes == 20", {"-p", pid, "-t", "L1"}) == 0);
+    CHECK(code_of("live_bytes == 0 && leaked_bytes == 0", {"-p", std::to_string(getpid())}) == 0);
+    CHECK(code_of("leaked_bytes == 11", {"-d", "3", "-t", "DRAM"}) == 0);  // an end knows no devices
+    CHECK(code_of("live_bytes == 4516 && processes == 1", {"--top", "1"}) == 0);
 }
 
 TEST_CASE("what cannot be asked for is a usage error that names it and the nearest there is") {

@@ -111,6 +111,52 @@ TEST_CASE("choosing processes limits running and ended ones") {
     CHECK(snapshot.devices.size() == 3);
 }
 
+TEST_CASE("choosing processes limits what devices hold to what these hold, and leaves what knows no processes") {
+    stats::Snapshot snapshot = sample_snapshot();
+    add_usage(snapshot.processes[0], 0, dram, 20 * MiB, 2);  // small holds some of device 0, too
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_pids(filter, {"10"}, problem));
+    filter.top = 0;  // cuts the list alone
+    apply_filter(filter, snapshot);
+    const stats::Device& zero = snapshot.devices[0];
+    CHECK(zero.types[0].live_bytes == 20 * MiB);
+    CHECK(zero.types[0].live_buffers == 2);
+    CHECK(zero.types[0].peak_bytes == 300 * MiB);
+    CHECK(zero.types[0].capacity_bytes == 1000 * MiB);
+    CHECK(zero.types[0].allocations_total == 3);
+    CHECK(zero.types[1].live_bytes == 0);
+    CHECK(zero.types[1].live_buffers == 0);
+    CHECK(zero.peak_bytes == 310 * MiB);
+    CHECK(snapshot.devices[1].live_bytes() == 100 * MiB);
+}
+
+TEST_CASE("choosing processes and types limits what devices hold to both") {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_pids(filter, {"20"}, problem));
+    REQUIRE(add_types(filter, {"L1"}, problem));
+    const stats::Snapshot snapshot = filtered(filter);
+    REQUIRE(snapshot.devices.size() == 1);
+    CHECK(snapshot.devices[0].live_bytes() == 10 * MiB);
+    CHECK(snapshot.devices[0].live_buffers() == 1);
+}
+
+TEST_CASE("choosing processes moves the other holders of a peak to its rest, and removes their buffers") {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_pids(filter, {"5"}, problem));
+    stats::Details details = sample_details();
+    apply_filter(filter, details);
+    const stats::DeviceDetails& device = *details.find(0);
+    REQUIRE(device.at_peak->holders.size() == 1);
+    CHECK(device.at_peak->holders[0].pid == 5);
+    CHECK(device.at_peak->holders[0].bytes + device.at_peak->rest_bytes == device.at_peak->bytes);
+    CHECK(device.last_failure->largest.empty());
+    CHECK(device.last_failure->size_bytes == 400 * MiB);
+    CHECK(device.types.size() == 2);
+}
+
 TEST_CASE("processes are sorted by the key and cut after that") {
     const auto sorted_by = [](const char* key) {
         Filter filter;

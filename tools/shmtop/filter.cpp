@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -50,14 +51,19 @@ bool before(const stats::Process& a, const stats::Process& b, SortKey key) {
     return a.pid < b.pid;
 }
 
+bool passes_pid(const Filter& filter, std::int32_t pid) {
+    return filter.pids.passes(static_cast<std::uint32_t>(pid));
+}
+
 void limit_device(const Filter& filter, stats::Device& device) {
     std::erase_if(device.types, [&](const auto& memory) { return !filter.types.passes(memory.type); });
     if (device.types.size() == 1) device.peak_bytes = device.types.front().peak_bytes;
 }
 
 void limit_details(const Filter& filter, stats::DeviceDetails& device) {
-    const auto is_other = [&](const auto& row) { return !filter.types.passes(row.type); };
-    std::erase_if(device.types, is_other);
+    const auto is_other_type = [&](const auto& row) { return !filter.types.passes(row.type); };
+    const auto is_other = [&](const auto& row) { return is_other_type(row) || !passes_pid(filter, row.pid); };
+    std::erase_if(device.types, is_other_type);
     if (device.last_failure) std::erase_if(device.last_failure->largest, is_other);
     if (!device.at_peak) return;
     for (const stats::PeakHolder& holder : device.at_peak->holders) {
@@ -77,6 +83,29 @@ void limit_process(const Filter& filter, stats::Process& process) {
         process.live_buffers += usage.live_buffers;
     }
     if (process.usage.size() == 1) process.peak_bytes = process.usage.front().peak_bytes;
+}
+
+// Makes what devices hold what the snapshot's processes hold of them.
+void count_held_by_processes(stats::Snapshot& snapshot) {
+    struct Held {
+        std::uint64_t bytes = 0;
+        std::uint64_t buffers = 0;
+    };
+    std::map<std::pair<std::uint32_t, std::uint8_t>, Held> held;
+    for (const stats::Process& process : snapshot.processes) {
+        for (const stats::Usage& usage : process.usage) {
+            Held& sum = held[{usage.device, usage.type}];
+            sum.bytes += usage.live_bytes;
+            sum.buffers += usage.live_buffers;
+        }
+    }
+    for (stats::Device& device : snapshot.devices) {
+        for (stats::TypeCounters& memory : device.types) {
+            const Held& sum = held[{device.device, memory.type}];
+            memory.live_bytes = sum.bytes;
+            memory.live_buffers = sum.buffers;
+        }
+    }
 }
 
 }  // namespace
@@ -123,15 +152,14 @@ void apply_filter(const Filter& filter, stats::Snapshot& snapshot) {
         std::erase_if(snapshot.devices, [](const auto& device) { return device.types.empty(); });
     }
 
-    const auto other_pid = [&](const auto& process) {
-        return !filter.pids.passes(static_cast<std::uint32_t>(process.pid));
-    };
+    const auto other_pid = [&](const auto& process) { return !passes_pid(filter, process.pid); };
     std::erase_if(snapshot.processes, other_pid);
     std::erase_if(snapshot.exited, other_pid);
     if (!filter.devices.empty() || !filter.types.empty()) {
         for (stats::Process& process : snapshot.processes) limit_process(filter, process);
         std::erase_if(snapshot.processes, [](const auto& process) { return process.usage.empty(); });
     }
+    if (!filter.pids.empty()) count_held_by_processes(snapshot);
 
     std::stable_sort(snapshot.processes.begin(), snapshot.processes.end(),
                      [&](const auto& a, const auto& b) { return before(a, b, filter.sort_key); });

@@ -38,11 +38,15 @@ bool set_sort_key(Filter& filter, const std::string& key, std::string& problem);
 // gone. A peak is of the whole device or process, since peaks of parts do not add up; where one memory alone is left of
 // it, it is this one's. The peaks of the last seconds are always the whole device's. Event counters and ended processes
 // know no devices and stay.
+//
+// With processes chosen, devices and their memories stay, and their live figures count what these processes hold. Their
+// other figures know no processes and stay the device's: peaks, gauges, capacities, totals, failures; so do the event
+// counters of the whole. --top only cuts the list of processes off.
 void apply_filter(const Filter& filter, stats::Snapshot& snapshot);
 
 // The same for details. Devices that are not chosen are gone; of the size histograms those of chosen types stay. Who held
 // what at a device's peak, its past and its last failure are of the whole device and stay as they are, but for holders and
-// large buffers of types that are not chosen: what the holders had counts as rest.
+// large buffers of types or processes that are not chosen: what the holders had counts as rest.
 void apply_filter(const Filter& filter, stats::Details& details);
 
 }  // namespace trackshm::tools

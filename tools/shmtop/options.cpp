@@ -25,7 +25,10 @@ constexpr const char* description =
     "Reads the counters that shm_aggregator publishes; it never slows down or changes anything.";
 
 constexpr const char* footer = R"(
-LIST is comma-separated with ranges (2,4-5) and may be repeated. Filters act in every mode.
+LIST is comma-separated with ranges (2,4-5) and may be repeated. Filters act in every mode. With -p the live_bytes and
+live_buffers of devices, of memories and of the whole count the chosen processes alone; peaks, gauges, capacities, totals,
+failures, sizes and events are of all. --top cuts the list of processes off, and changes no device. What ended processes
+leaked knows no devices: -d and -t do not limit it.
 
 On a terminal shmtop shows a live screen: devices, processes, the largest buffers, ended processes, sizes. Tab or 1 to 5
 chooses, h shows all keys, q quits. F2 has options; kept ones are in $XDG_CONFIG_HOME/trackshm/shmtoprc (~/.config), and
@@ -89,7 +92,7 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
     app.add_flag("-a,--all", options.all,
                  "Show devices that never held anything, too; with --format prom: a series per process");
     add_list("-d,--device", raw.devices, "Only these devices");
-    add_list("-p,--pid", raw.pids, "Only these processes");
+    add_list("-p,--pid", raw.pids, "Only these processes, and what they hold of devices");
     add_list("-t,--type", raw.types, "Only these memories: names (DRAM, L1, ..) or numbers");
     app.add_option("-s,--sort", raw.sort_key, "Order of processes: live, peak, pid, buffers or comm")
         ->option_text("KEY (default: live)");
