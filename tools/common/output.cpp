@@ -50,6 +50,14 @@ fs::path target_of(fs::path path) {
     return path;
 }
 
+// "/dev/fd/3" and the like lead to what a descriptor is open on. That may be an ordinary file, which somebody holds open
+// and wants to be written to. All else below /dev is named like any other file: /dev/shm/snapshot.json is one.
+bool names_descriptor(const fs::path& path) {
+    if (path == "/dev/stdout" || path == "/dev/stderr") return true;
+    const std::string& text = path.native();
+    return path.parent_path().filename() == "fd" && (text.starts_with("/dev/fd/") || text.starts_with("/proc/"));
+}
+
 // While one lives, no signal ends the process: it arrives afterwards.
 class DelayedSignals {
 public:
@@ -113,9 +121,7 @@ OutputResult write_file(const std::string& path, std::string_view text) {
     if (is_stdout(path)) return write_stdout(text);
     struct stat info {};
     const bool exists = stat(path.c_str(), &info) == 0;
-    // /dev/fd/3 may lead to an ordinary file, which somebody holds open and wants to be written to.
-    const bool is_descriptor = path.starts_with("/dev/") || path.starts_with("/proc/");
-    if (exists && (is_descriptor || !S_ISREG(info.st_mode))) return write_in_place(path, text);
+    if (exists && (names_descriptor(path) || !S_ISREG(info.st_mode))) return write_in_place(path, text);
     return replace(target_of(path), exists ? info.st_mode & 0777 : default_file_mode(), text);
 }
 
