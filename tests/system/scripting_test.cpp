@@ -162,6 +162,31 @@ TEST_CASE("an output file may be a link, a pipe or the standard output") {
         CHECK(is_document(reading.output()));
         CHECK(fs::is_fifo(directory / "pipe"));
     }
+    SECTION("a pipe gets each frame once, and its reader one end") {
+        for (const char* frames : {"--csv=noheader --query processes", "--format prom"}) {
+            const std::string pipe = directory / "pipe";
+            fs::remove(pipe);
+            REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+            Child reading({"/bin/cat", pipe});
+            const std::string line = in_shell(name_space, frames) + " -n 3 -r 10 -o " + pipe;
+            CHECK(run({"/bin/sh", "-c", line}).status.exited_with(0));
+            CHECK(reading.wait().exited_with(0));
+            const bool is_csv = std::string(frames).starts_with("--csv");
+            CHECK(count_lines_with(reading.output(), is_csv ? "0" : "trackshm_up 1") == 3);
+        }
+    }
+    SECTION("a descriptor gets each frame once, whatever it is open on") {
+        for (const char* redirection : {"-o /dev/stderr", "-o /dev/fd/3 3>&2", "-o /proc/self/fd/2"}) {
+            const std::string file = directory / "redirected";
+            const std::string frames = in_shell(name_space, "--csv --query processes -n 3 -r 10 ") + redirection;
+            for (const char* destination : {" 2>&1 >/dev/null | cat > ", " 2> "}) {
+                const std::string line = "{ " + frames + "; }" + destination + file;
+                CAPTURE(line);
+                REQUIRE(run({"/bin/sh", "-c", line}).status.exited_with(0));
+                CHECK(read_file(file) == "processes\n0\n0\n0\n");
+            }
+        }
+    }
     SECTION("the standard output goes on where it is") {
         for (const char* name : {"-", "/dev/stdout", "/dev/fd/1"}) {
             const std::string file = directory / "redirected";

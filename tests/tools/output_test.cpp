@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <string>
@@ -36,20 +37,44 @@ TEST_CASE("an ordinary file below /dev is replaced like any other") {
     std::filesystem::remove(path);
 }
 
-TEST_CASE("an ordinary file that a descriptor is open on stays the file it is") {
+TEST_CASE("an ordinary file that a descriptor is open on is written on where that stands") {
     const TemporaryDirectory directory;
     const std::string path = directory / "file";
     for (const char* prefix : {"/dev/fd/", "/proc/self/fd/"}) {
         CAPTURE(prefix);
         const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         REQUIRE(fd >= 0);
+        REQUIRE(write(fd, "before\n", 7) == 7);
         const ino_t before = inode_of(path);
-        CHECK(write_file(prefix + std::to_string(fd), "new\n") == OutputResult::ok);
-        CHECK(read_file(path) == "new\n");
+        CHECK(write_file(prefix + std::to_string(fd), "text\n") == OutputResult::ok);
+        REQUIRE(write(fd, "after\n", 6) == 6);
+        CHECK(read_file(path) == "before\ntext\nafter\n");
         CHECK(inode_of(path) == before);
         close(fd);
     }
     CHECK(directory.files().size() == 1);
+}
+
+TEST_CASE("texts take the place of each other in an ordinary file, and follow each other elsewhere") {
+    const TemporaryDirectory directory;
+    Output replaced(directory / "file");
+    CHECK(replaced.is_replaced());
+    CHECK(replaced.write("first, and longer\n") == OutputResult::ok);
+    CHECK(replaced.write("second\n") == OutputResult::ok);
+    CHECK(read_file(directory / "file") == "second\n");
+
+    const std::string pipe = directory / "pipe";
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    REQUIRE(reader >= 0);
+    Output followed(pipe);
+    CHECK_FALSE(followed.is_replaced());
+    CHECK(followed.write("first\n") == OutputResult::ok);
+    CHECK(followed.write("second\n") == OutputResult::ok);
+    std::array<char, 64> text{};
+    CHECK(read(reader, text.data(), text.size()) == 13);
+    CHECK(std::string(text.data()) == "first\nsecond\n");
+    close(reader);
 }
 
 }  // namespace

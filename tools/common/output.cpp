@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 namespace trackshm::tools {
 
@@ -31,8 +34,11 @@ OutputResult write_all(int fd, std::string_view text) {
     return OutputResult::ok;
 }
 
-// Mode of a file created without mkstemp's restriction to its owner.
-mode_t default_file_mode() {
+// Mode of the file that takes the place of `path`: that of the old one, else that of any new file, without mkstemp's
+// restriction to its owner.
+mode_t file_mode(const fs::path& path) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) == 0) return info.st_mode & 0777;
     const mode_t mask = umask(0);
     umask(mask);
     return 0666 & ~mask;
@@ -50,12 +56,47 @@ fs::path target_of(fs::path path) {
     return path;
 }
 
+// Whether `path` names what stdout is, be it the file it was redirected to.
+bool is_stdout(const std::string& path) {
+    struct stat named {};
+    struct stat standard {};
+    return path.empty() || path == "-" || path == "/dev/stdout" ||
+           (stat(path.c_str(), &named) == 0 && fstat(STDOUT_FILENO, &standard) == 0 && S_ISREG(named.st_mode) &&
+            named.st_dev == standard.st_dev && named.st_ino == standard.st_ino);
+}
+
 // "/dev/fd/3" and the like lead to what a descriptor is open on. That may be an ordinary file, which somebody holds open
 // and wants to be written to. All else below /dev is named like any other file: /dev/shm/snapshot.json is one.
 bool names_descriptor(const fs::path& path) {
     if (path == "/dev/stdout" || path == "/dev/stderr") return true;
     const std::string& text = path.native();
     return path.parent_path().filename() == "fd" && (text.starts_with("/dev/fd/") || text.starts_with("/proc/"));
+}
+
+// The descriptor of this process that `path` names, if it does.
+std::optional<int> own_descriptor(const std::string& path) {
+    if (is_stdout(path)) return STDOUT_FILENO;
+    if (path == "/dev/stderr") return STDERR_FILENO;
+    for (const std::string_view prefix : {"/dev/fd/", "/proc/self/fd/"}) {
+        if (!path.starts_with(prefix)) continue;
+        int descriptor = -1;
+        const char* const end = path.data() + path.size();
+        const auto [parsed, error] = std::from_chars(path.data() + prefix.size(), end, descriptor);
+        if (error == std::errc{} && parsed == end) return descriptor;
+    }
+    return std::nullopt;
+}
+
+// Opened anew, an ordinary file would be written to from its start; others who write to it may be further on.
+int open_in_place(const std::string& path) {
+    if (const auto descriptor = own_descriptor(path)) return fcntl(*descriptor, F_DUPFD_CLOEXEC, 0);
+    return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+}
+
+bool is_replaced_by_writing(const std::string& path) {
+    if (is_stdout(path)) return false;
+    struct stat info {};
+    return stat(path.c_str(), &info) != 0 || (S_ISREG(info.st_mode) && !names_descriptor(path));
 }
 
 // While one lives, no signal ends the process: it arrives afterwards.
@@ -74,22 +115,14 @@ private:
     sigset_t previous_{};
 };
 
-OutputResult write_in_place(const std::string& path, std::string_view text) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) return OutputResult::failed;
-    const OutputResult result = write_all(fd, text);
-    ::close(fd);
-    return result;
-}
-
-OutputResult replace(const fs::path& path, mode_t mode, std::string_view text) {
+OutputResult replace(const fs::path& path, std::string_view text) {
     const DelayedSignals delayed;  // none may leave the temporary file behind
     // A name of its own: with a long `path` one made of it might be too long, and a hidden one matches no "*.prom".
     std::string temporary = (path.parent_path() / ".trackshm.XXXXXX").string();
     const int fd = mkostemp(temporary.data(), O_CLOEXEC);
     if (fd < 0) return OutputResult::failed;
     OutputResult result = write_all(fd, text);
-    if (result == OutputResult::ok && fchmod(fd, mode) != 0) result = OutputResult::failed;
+    if (result == OutputResult::ok && fchmod(fd, file_mode(path)) != 0) result = OutputResult::failed;
     if (::close(fd) != 0 && result == OutputResult::ok) result = OutputResult::failed;
     if (result == OutputResult::ok && std::rename(temporary.c_str(), path.c_str()) != 0) result = OutputResult::failed;
     if (result != OutputResult::ok) {
@@ -109,20 +142,18 @@ void ignore_write_signals() {
 
 OutputResult write_stdout(std::string_view text) { return write_all(STDOUT_FILENO, text); }
 
-bool is_stdout(const std::string& path) {
-    struct stat named {};
-    struct stat standard {};
-    return path == "-" || path == "/dev/stdout" ||
-           (stat(path.c_str(), &named) == 0 && fstat(STDOUT_FILENO, &standard) == 0 && S_ISREG(named.st_mode) &&
-            named.st_dev == standard.st_dev && named.st_ino == standard.st_ino);
+Output::Output(std::string path) : path_(std::move(path)), is_replaced_(is_replaced_by_writing(path_)) {}
+
+Output::~Output() {
+    if (fd_ >= 0) ::close(fd_);
 }
 
-OutputResult write_file(const std::string& path, std::string_view text) {
-    if (is_stdout(path)) return write_stdout(text);
-    struct stat info {};
-    const bool exists = stat(path.c_str(), &info) == 0;
-    if (exists && (names_descriptor(path) || !S_ISREG(info.st_mode))) return write_in_place(path, text);
-    return replace(target_of(path), exists ? info.st_mode & 0777 : default_file_mode(), text);
+OutputResult Output::write(std::string_view text) {
+    if (is_replaced_) return replace(target_of(path_), text);
+    if (fd_ < 0) fd_ = open_in_place(path_);
+    return fd_ < 0 ? OutputResult::failed : write_all(fd_, text);
 }
+
+OutputResult write_file(const std::string& path, std::string_view text) { return Output(path).write(text); }
 
 }  // namespace trackshm::tools

@@ -40,26 +40,25 @@ std::string render(const Options& options, const stats::Snapshot& snapshot, cons
 }
 
 // Puts frames where they belong. A run of known length leaves all its frames in the file, an endless one the last. Of
-// metrics it is always the last: twice the same one spoils a whole exposition.
+// metrics it is always the last: twice the same one spoils a whole exposition. What is no file gets each frame once.
 class FrameWriter {
 public:
-    explicit FrameWriter(const Options& options) : options_(options) {}
+    explicit FrameWriter(const Options& options) : options_(options), output_(options.output_file) {}
 
     OutputResult write(const stats::Snapshot& snapshot, const stats::Details& details) {
-        const bool is_file = !options_.output_file.empty();
-        const bool keeps_last_only = is_file && (options_.iterations == 0 || options_.view == View::prom);
+        const bool keeps_last_only = output_.is_replaced() && (options_.iterations == 0 || options_.view == View::prom);
         const std::string text = render(options_, snapshot, details, is_first_ || keeps_last_only);
         is_first_ = false;
         if (options_.view == View::none) return OutputResult::ok;
-        if (options_.output_file.empty() || is_stdout(options_.output_file)) return write_stdout(text);
-        if (keeps_last_only) written_.clear();
+        if (!output_.is_replaced() || keeps_last_only) written_.clear();
         written_ += text;
-        return write_file(options_.output_file, written_);
+        return output_.write(written_);
     }
 
 private:
     const Options& options_;
-    std::string written_;
+    Output output_;
+    std::string written_;  // what is to be in a file that is replaced
     bool is_first_ = true;
 };
 

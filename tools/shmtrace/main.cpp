@@ -57,14 +57,13 @@ int failed(const stats::Error& error) {
 }
 
 int write(const std::string& text, const Options& options) {
-    const bool to_stdout = options.output_file.empty();
-    switch (to_stdout ? write_stdout(text) : write_file(options.output_file, text)) {
+    switch (write_file(options.output_file, text)) {
         case OutputResult::ok:
         case OutputResult::reader_gone: return exit_ok;
         case OutputResult::failed: break;
     }
-    print_error(program, fmt::format("cannot write to {}: {}", to_stdout ? "stdout" : options.output_file,
-                                     std::strerror(errno)));
+    const std::string& target = options.output_file.empty() ? "stdout" : options.output_file;
+    print_error(program, fmt::format("cannot write to {}: {}", target, std::strerror(errno)));
     return exit_failure;
 }
 
