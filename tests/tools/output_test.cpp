@@ -2,12 +2,14 @@
 #include "common/output.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <future>
 #include <string>
 
 #include "support/temporary_directory.hpp"
@@ -75,6 +77,30 @@ TEST_CASE("texts take the place of each other in an ordinary file, and follow ea
     CHECK(read(reader, text.data(), text.size()) == 13);
     CHECK(std::string(text.data()) == "first\nsecond\n");
     close(reader);
+}
+
+TEST_CASE("a full pipe that does not block is waited for") {
+    std::array<int, 2> ends{};
+    REQUIRE(pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) == 0);
+    const std::string text(1'000'000, 'x');  // far more than a pipe has room for
+    auto written = std::async(std::launch::async, [&] {
+        const OutputResult result = write_file("/dev/fd/" + std::to_string(ends[1]), text);
+        close(ends[1]);
+        return result;
+    });
+    std::string seen;
+    std::array<char, 65536> part{};
+    while (true) {
+        pollfd wanted{ends[0], POLLIN, 0};
+        REQUIRE(poll(&wanted, 1, -1) == 1);
+        const ssize_t size = read(ends[0], part.data(), part.size());
+        if (size == 0) break;
+        REQUIRE(size > 0);
+        seen.append(part.data(), static_cast<std::size_t>(size));
+    }
+    CHECK(written.get() == OutputResult::ok);
+    CHECK(seen == text);
+    close(ends[0]);
 }
 
 }  // namespace

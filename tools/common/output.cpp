@@ -2,6 +2,7 @@
 #include "common/output.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// False, with errno set, if there is no waiting for it.
+bool wait_for_room(int fd) {
+    pollfd wanted{fd, POLLOUT, 0};
+    return ::poll(&wanted, 1, -1) >= 0 || errno == EINTR;
+}
+
+// A descriptor that others share may have been made non-blocking by them: a full pipe is waited for all the same.
 OutputResult write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t written = ::write(fd, text.data(), text.size());
@@ -27,7 +35,7 @@ OutputResult write_all(int fd, std::string_view text) {
             text.remove_prefix(static_cast<std::size_t>(written));
         } else if (errno == EPIPE) {
             return OutputResult::reader_gone;
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && (errno != EAGAIN || !wait_for_room(fd))) {
             return OutputResult::failed;
         }
     }
