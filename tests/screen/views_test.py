@@ -63,6 +63,20 @@ class Views(ScreenTest):
                           "1 failure so far", "the largest buffers then:")
         terminal.wait_for_match(f"300.0 MiB DRAM +0x2 of {self.big.pid} script_program")
 
+    def test_filters_act_on_what_is_told_of_a_device(self):
+        other = self.program()
+        other(f"alloc 0 {200 * MIB} 0 9")
+        other(f"fail 0 {900 * MIB} 0")
+        other("sync 20000")
+        terminal = self.shmtop("-p", str(other.pid), rows=50, columns=120)
+        terminal.wait_for_match(r"^ +0 mesh-0 +DRAM \[\S+\] +200\.0 MiB .* 500\.0 MiB$")
+        terminal.press("enter")
+        terminal.wait_for("live 200.0 MiB in 1 buffer", "0 mesh-0 whole device 500.0 MiB, top 500.0 MiB")
+        terminal.wait_for_match(f"200.0 MiB DRAM +{other.pid} script_program")
+        terminal.wait_for_match(r"300\.0 MiB the rest")
+        terminal.wait_for_match(f"200.0 MiB DRAM +0x9 of {other.pid} script_program")
+        self.assertNotIn(f"{self.big.pid} script_program", terminal.text())
+
     def test_processes(self):
         other = self.program()
         other(f"alloc 5 {10 * MIB} 1 1")

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "shmtop/filter.hpp"
 #include "tools/screens.hpp"
 
 namespace trackshm::tools {
@@ -181,7 +182,7 @@ TEST_CASE("the panel of a device tells who held what at its peak, and what was i
     screen.press(Key::enter);
     CHECK(screen.shows("At the peak of 400.0 MiB ("));
     CHECK(screen.shows("390.0 MiB DRAM            20 big (ended since)"));
-    CHECK(screen.shows("10.0 MiB smaller shares"));
+    CHECK(screen.shows("10.0 MiB the rest"));
     CHECK(screen.shows("Allocation failed: 900.0 MiB of DRAM for 10 small"));
     CHECK(screen.shows("3 failures so far"));
     CHECK(screen.shows("200.0 MiB DRAM            0x77 of 20 big, 8 s old"));
@@ -232,6 +233,7 @@ TEST_CASE("the graph begins with what the aggregator remembers and ends now") {
     TestScreen screen;
     screen.state.settings.graph = GraphStep::second;
     screen.input.snapshot.devices.resize(1);
+    screen.input.history.add(screen.input.snapshot);
     screen.size = {24, 60};
     const std::uint64_t now_ns = screen.input.snapshot.time_unix_ns;
     stats::DeviceDetails details;
@@ -249,6 +251,28 @@ TEST_CASE("the graph begins with what the aggregator remembers and ends now") {
     CHECK(at_top >= 8);  // rows of the graph, which the peak reaches all of
     screen.press('g');
     CHECK(screen.shows("10s"));
+}
+
+TEST_CASE("the graph is of the whole device, and says so where a part of it is listed") {
+    TestScreen screen;
+    screen.state.settings.graph = GraphStep::second;
+    screen.input.history.add(screen.input.snapshot);
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_types(filter, {"L1"}, problem));
+    apply_filter(filter, screen.input.snapshot);
+    CHECK(screen.shows("L1"));
+    CHECK_FALSE(screen.shows("300.0 MiB"));
+    const std::uint64_t now_ns = screen.input.snapshot.time_unix_ns;
+    stats::DeviceDetails past;
+    past.seconds = {{now_ns - 2 * second_ns, 310 * MiB, 310 * MiB, 0, 0, 0},
+                    {now_ns - second_ns, 310 * MiB, 310 * MiB, 0, 0, 0}};
+    screen.input.extras.details.devices = {past};
+    const std::string text = screen.text();
+    const std::size_t title = text.find("0 mesh (0,1) whole device 310.0 MiB, top 310.0 MiB, 1s");
+    REQUIRE(title != std::string::npos);
+    const std::string top_row = text.substr(text.find('\n', title) + 1);
+    CHECK(top_row.substr(0, top_row.find('\n')).ends_with(" ###"));  // now as high as before
 }
 
 TEST_CASE("memories are green, yellow from 75 and red from 90 percent on, or as the options have it") {

@@ -58,6 +58,8 @@ TEST_CASE("the history has one point a second with the most that was seen in it"
     REQUIRE(points.size() == 2);
     CHECK(points[0].bytes == 8);
     CHECK(points[1].bytes == 1);
+    CHECK(history.live_bytes(0) == 1);
+    CHECK(history.live_bytes(1) == 0);
     CHECK(history.points(7).empty());
 }
 

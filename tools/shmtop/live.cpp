@@ -90,6 +90,7 @@ private:
         const bool may_move = !state_.paused || source_.can_seek();
         const bool has_no_buffers = wanted.buffers && input_.extras.buffers == nullptr;
         if (may_move || has_no_buffers) source_.gather(wanted, latest_, input_.extras);
+        apply_filter(options_.filter, input_.extras.details);  // once more changes nothing
         screen_.draw(compose(screen_.size(), input_, state_));
     }
 

@@ -15,6 +15,8 @@ void History::add(const stats::Snapshot& snapshot) {
         points_.clear();
         moments_.clear();
     }
+    live_bytes_.clear();
+    for (const stats::Device& device : snapshot.devices) live_bytes_[device.device] = device.live_bytes();
     if (!snapshot.aggregator_alive) return;  // the same figures again are no news
     add_points(snapshot);
     add_moment(snapshot);
@@ -49,6 +51,11 @@ void History::add_moment(const stats::Snapshot& snapshot) {
     while (moments_.size() > 2 && moments_[1].time_unix_ns + rate_window_ns <= snapshot.time_unix_ns) {
         moments_.pop_front();
     }
+}
+
+std::uint64_t History::live_bytes(std::uint32_t device) const {
+    const auto found = live_bytes_.find(device);
+    return found == live_bytes_.end() ? 0 : found->second;
 }
 
 HistoryPoints History::points(std::uint32_t device) const {

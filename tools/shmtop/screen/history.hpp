@@ -33,6 +33,9 @@ public:
     // A snapshot from before the last one makes it start anew: a recording was moved back.
     void add(const stats::Snapshot& snapshot);
 
+    // As of the last snapshot; 0 of a device that is not there.
+    std::uint64_t live_bytes(std::uint32_t device) const;
+
     // One point a second, oldest first.
     HistoryPoints points(std::uint32_t device) const;
 
@@ -59,6 +62,7 @@ private:
     void add_points(const stats::Snapshot& snapshot);
     void add_moment(const stats::Snapshot& snapshot);
 
+    std::map<std::uint32_t, std::uint64_t> live_bytes_;
     std::map<std::uint32_t, std::deque<HistoryPoint>> points_;
     std::deque<Moment> moments_;  // the first one is just outside the window
 };

@@ -14,7 +14,7 @@ namespace trackshm::tools {
 
 struct ScreenInput {
     stats::Snapshot snapshot;   // what passed -d, -p, -t and --top
-    History history;
+    History history;            // of all there is
     Extras extras;
     std::string source_status;  // empty: this is now
     bool can_seek = false;

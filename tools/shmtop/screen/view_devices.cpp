@@ -207,10 +207,11 @@ TimeScale time_scale(GraphStep step) {
     return {second_ns, "1s"};
 }
 
-// What the aggregator remembers, else what this shmtop saw itself; up to now.
-HistoryPoints past_of(const ScreenInput& input, const stats::Device& device) {
+// What the aggregator remembers, else what this shmtop saw itself; up to now. Always of the whole device: nobody knows
+// what a part of it that passes the filters was like.
+HistoryPoints past_of(const ScreenInput& input, std::uint32_t device) {
     HistoryPoints points;
-    if (const stats::DeviceDetails* details = input.extras.details.find(device.device)) {
+    if (const stats::DeviceDetails* details = input.extras.details.find(device)) {
         const std::uint64_t seconds_begin =
             details->seconds.empty() ? input.snapshot.time_unix_ns : details->seconds.front().time_unix_ns;
         for (const stats::Sample& sample : details->ten_seconds) {
@@ -218,10 +219,10 @@ HistoryPoints past_of(const ScreenInput& input, const stats::Device& device) {
         }
         for (const stats::Sample& sample : details->seconds) points.push_back({sample.time_unix_ns, sample.peak_bytes});
     }
-    if (points.empty()) points = input.history.points(device.device);
+    if (points.empty()) points = input.history.points(device);
     const bool is_current = input.snapshot.aggregator_alive &&
                             (points.empty() || points.back().time_unix_ns < input.snapshot.time_unix_ns);
-    if (is_current) points.push_back({input.snapshot.time_unix_ns, device.live_bytes()});
+    if (is_current) points.push_back({input.snapshot.time_unix_ns, input.history.live_bytes(device)});
     return points;
 }
 
@@ -232,10 +233,12 @@ Graph device_graph(const ScreenInput& input, const UiState& state, const stats::
                                                3 * state.settings.refresh_ms * 1'000'000});
     Graph graph;
     graph.series =
-        graph_series(past_of(input, device), input.snapshot.time_unix_ns, scale.step_ns, columns, max_gap_ns);
+        graph_series(past_of(input, device.device), input.snapshot.time_unix_ns, scale.step_ns, columns, max_gap_ns);
     for (const auto& value : graph.series) graph.top = std::max(graph.top, value.value_or(0));
-    graph.title = fmt::format("{}{}{} {}, top {}, {}", device.device, device.name.empty() ? "" : " ",
-                              device.name, format_bytes(device.live_bytes(), state.settings.unit),
+    const std::uint64_t live_bytes = input.history.live_bytes(device.device);
+    const bool is_part_listed = live_bytes != device.live_bytes();
+    graph.title = fmt::format("{}{}{} {}{}, top {}, {}", device.device, device.name.empty() ? "" : " ", device.name,
+                              is_part_listed ? "whole device " : "", format_bytes(live_bytes, state.settings.unit),
                               format_bytes(graph.top, state.settings.unit), scale.text);
     return graph;
 }
@@ -282,7 +285,7 @@ private:
             add(fmt::format("{:>14} {:<15} {} {}{}", bytes(holder.bytes), stats::type_name(holder.type),
                             pid_text(holder.pid), holder.comm, holder.ended ? " (ended since)" : ""));
         }
-        if (peak.rest_bytes != 0) add(fmt::format("{:>14} smaller shares", bytes(peak.rest_bytes)));
+        if (peak.rest_bytes != 0) add(fmt::format("{:>14} the rest", bytes(peak.rest_bytes)));
     }
 
     void add_failure(const stats::AllocationFailure& failure) {
