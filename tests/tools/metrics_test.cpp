@@ -130,6 +130,15 @@ TEST_CASE("no family has two samples with the same labels") {
     }
 }
 
+TEST_CASE("names reach labels without control characters") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.devices[0].name = hostile_name;
+    snapshot.processes[1].comm = hostile_name;
+    const auto families = metrics_of(snapshot, {}, {.processes = true});
+    CHECK(value_of(families, "trackshm_device_info", {{"device", "0"}, {"name", harmless_name}}) == 1);
+    CHECK(value_of(families, "trackshm_process_exact", {{"pid", "20"}, {"comm", harmless_name}}) == 1);
+}
+
 TEST_CASE("metric names are prefixed, listed once, and end in _total where they count and nowhere else") {
     const auto names = metric_names();
     CHECK(std::set<std::string_view>(names.begin(), names.end()).size() == names.size());

@@ -14,6 +14,10 @@ inline constexpr std::uint8_t dram = 0;
 inline constexpr std::uint8_t l1 = 1;
 inline constexpr std::uint64_t MiB = std::uint64_t{1} << 20;
 
+// Says "red" to a terminal with ESC and with C1 characters, and what is to be shown of it instead.
+inline constexpr const char* hostile_name = "\x1B[31m\xC2\x9B" "31m\x7F";
+inline constexpr const char* harmless_name = "\xEF\xBF\xBD[31m\xEF\xBF\xBD" "31m\xEF\xBF\xBD";
+
 inline stats::TypeCounters memory(std::uint8_t type, std::uint64_t live_bytes, std::uint64_t live_buffers) {
     stats::TypeCounters counters;
     counters.type = type;

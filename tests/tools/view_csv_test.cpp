@@ -22,11 +22,24 @@ TEST_CASE("CSV has one row per device and memory with as many fields as the head
     CHECK(count == 3);
 }
 
-TEST_CASE("CSV fields with commas, quotes and line ends are quoted") {
+TEST_CASE("CSV fields with commas and quotes are quoted") {
     stats::Snapshot snapshot = sample_snapshot();
     CHECK(CsvQuery().rows(snapshot).find(",0,\"mesh (0,1)\",DRAM,314572800,3,") != std::string::npos);
-    snapshot.devices[0].name = "say \"hi\"\n";
-    CHECK(CsvQuery().rows(snapshot).find(",\"say \"\"hi\"\"\n\",DRAM,") != std::string::npos);
+    snapshot.devices[0].name = "say \"hi\"";
+    CHECK(CsvQuery().rows(snapshot).find(",\"say \"\"hi\"\"\",DRAM,") != std::string::npos);
+}
+
+TEST_CASE("names reach CSV without control characters") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.devices[0].name = hostile_name;
+    snapshot.processes[1].comm = hostile_name;
+    std::string problem;
+    for (const char* fields : {"device,name", "pid,comm"}) {
+        const std::string rows = CsvQuery::parse({fields}, problem)->rows(snapshot);
+        CAPTURE(rows);
+        CHECK(rows.find(harmless_name) != std::string::npos);
+        CHECK(rows.find('\x1B') == std::string::npos);
+    }
 }
 
 TEST_CASE("an unknown capacity is an empty CSV field") {

@@ -182,7 +182,7 @@ MetricLabels labels_of(const Device& device, const TypeCounters& memory) {
 }
 
 MetricLabels labels_of(const Process& process) {
-    return {{"pid", std::to_string(process.pid)}, {"comm", valid_utf8(process.comm)}};
+    return {{"pid", std::to_string(process.pid)}, {"comm", printable(process.comm)}};
 }
 
 MetricLabels labels_of(const Process& process, const Usage& usage) {
@@ -241,7 +241,7 @@ MetricFamily device_info(const Snapshot& snapshot) {
     MetricFamily family{device_info_name, "What a device calls itself; always 1.", gauge, {}};
     for (const Device& device : snapshot.devices) {
         MetricLabels labels = labels_of(device);
-        labels.emplace_back("name", valid_utf8(device.name));
+        labels.emplace_back("name", printable(device.name));
         family.samples.push_back({std::move(labels), 1});
     }
     return family;

@@ -16,7 +16,7 @@ namespace trackshm::tools {
 
 enum class MetricType { gauge, counter, histogram };
 
-// Name and value, in the order in which they are shown. Values are valid UTF-8, not escaped.
+// Name and value, in the order in which they are shown. Values are printable, not escaped.
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
 struct HistogramBucket {

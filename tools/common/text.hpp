@@ -10,10 +10,8 @@
 
 namespace trackshm::tools {
 
-// Valid UTF-8: every byte that is part of none becomes U+FFFD.
-std::string valid_utf8(std::string_view text);
-
-// valid_utf8 without control characters: an escape sequence in a name must not reach the terminal.
+// Valid UTF-8 without control characters: every byte that is part of none, and every one of these, becomes U+FFFD. An
+// escape sequence in a name must not reach a terminal, be it in a frame or in a document that somebody looks at there.
 std::string printable(std::string_view text);
 
 // Number of code points, which is the width on screen of all but wide and combining characters.

@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "common/text.hpp"
+
 namespace trackshm::tools {
 
 std::string user_name(std::uint32_t uid) {
@@ -12,7 +14,7 @@ std::string user_name(std::uint32_t uid) {
     const auto found = known.find(uid);
     if (found != known.end()) return found->second;
     const passwd* entry = getpwuid(uid);
-    return known[uid] = entry != nullptr ? entry->pw_name : std::to_string(uid);
+    return known[uid] = entry != nullptr ? printable(entry->pw_name) : std::to_string(uid);
 }
 
 }  // namespace trackshm::tools

@@ -6,7 +6,7 @@
 
 namespace trackshm::tools {
 
-// Login name of a user; the number itself where there is none.
+// Login name of a user, printable; the number itself where there is none.
 std::string user_name(std::uint32_t uid);
 
 }  // namespace trackshm::tools

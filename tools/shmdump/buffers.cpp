@@ -50,7 +50,7 @@ std::string buffers_json(const BufferListing& listing) {
     using Json = nlohmann::ordered_json;
     Json array = Json::array();
     for (const TableScan& table : listing.tables) {
-        const std::string comm = valid_utf8(table.comm);
+        const std::string comm = printable(table.comm);
         for (const LiveBuffer& buffer : table.buffers) {
             array.push_back({{"pid", table.pid},
                              {"comm", comm},

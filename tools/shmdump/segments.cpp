@@ -17,7 +17,7 @@ std::string segments_text(const Inventory& inventory) {
     for (const SegmentInfo& segment : inventory.segments()) {
         const std::string note = segment.note.empty() ? "" : fmt::format("  ({})", segment.note);
         text += fmt::format("{:<9} {:<14} {} {:>7} {} {:>9} {:>9} {}{}\n", kind_text(segment.name.kind),
-                            state_text(segment.state), fit_left(printable(user_name(segment.uid)), 8),
+                            state_text(segment.state), fit_left(user_name(segment.uid), 8),
                             segment.pid > 0 ? std::to_string(segment.pid) : "-", fit_left(printable(segment.comm), 15),
                             format_bytes(segment.size_bytes), format_bytes(segment.storage_bytes), segment.file, note);
     }
@@ -32,9 +32,9 @@ std::string segments_json(const Inventory& inventory) {
                          {"kind", kind_text(segment.name.kind)},
                          {"state", state_text(segment.state)},
                          {"uid", segment.uid},
-                         {"user", valid_utf8(user_name(segment.uid))},
+                         {"user", user_name(segment.uid)},
                          {"pid", segment.pid > 0 ? Json(segment.pid) : Json(nullptr)},
-                         {"comm", valid_utf8(segment.comm)},
+                         {"comm", printable(segment.comm)},
                          {"size_bytes", segment.size_bytes},
                          {"storage_bytes", segment.storage_bytes},
                          {"note", segment.note}});

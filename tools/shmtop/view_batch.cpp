@@ -114,7 +114,7 @@ void add_devices_section(Frame& frame, const stats::Snapshot& snapshot, const Fr
 
 std::string process_line(const stats::Process& process) {
     return fmt::format("{:>7} {} {} {:>9} {:>7} {}{:>9} {} {}", pid_text(process.pid),
-                       fit_left(printable(user_name(process.uid)), 8), fit_left(printable(process.comm), 15),
+                       fit_left(user_name(process.uid), 8), fit_left(printable(process.comm), 15),
                        format_bytes(process.live_bytes), process.live_buffers, process.peak_exact ? ' ' : '>',
                        format_bytes(process.peak_bytes), mark_of(process), where_text(process));
 }
@@ -131,7 +131,7 @@ void add_processes_section(Frame& frame, const stats::Snapshot& snapshot) {
 
 std::string leak_line(const stats::Exited& ended, std::uint64_t now_unix_ns) {
     return fmt::format("{:>7} {} {} {:>9} {:>7} {:>10}   {} ago, {}", pid_text(ended.pid),
-                       fit_left(printable(user_name(ended.uid)), 8), fit_left(printable(ended.comm), 15),
+                       fit_left(user_name(ended.uid), 8), fit_left(printable(ended.comm), 15),
                        format_bytes(ended.leaked_bytes), ended.leaked_buffers, format_bytes(ended.peak_bytes),
                        format_duration(age_ns(now_unix_ns, ended.end_unix_ns)), ended.clean ? "exited" : "killed");
 }

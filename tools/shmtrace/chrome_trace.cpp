@@ -13,7 +13,7 @@ namespace {
 constexpr const char* process_track = "live bytes";
 
 std::string track_name(const stats::Device& device) {
-    const std::string name = valid_utf8(device.name);
+    const std::string name = printable(device.name);
     return name.empty() ? fmt::format("device {}", device.device) : fmt::format("device {} {}", device.device, name);
 }
 
@@ -40,7 +40,7 @@ void ChromeTrace::begin(const stats::Snapshot& snapshot) {
     name_space_ = snapshot.name_space;
     start_unix_ns_ = snapshot.time_unix_ns;
     devices_pid_ = snapshot.aggregator_pid;
-    name_process(devices_pid_, "devices of namespace " + valid_utf8(snapshot.name_space));
+    name_process(devices_pid_, "devices of namespace " + printable(snapshot.name_space));
     events_.push_back({{"ph", "M"}, {"name", "process_sort_index"}, {"pid", devices_pid_}, {"args", {{"sort_index", -1}}}});
 }
 
@@ -57,7 +57,7 @@ void ChromeTrace::add_devices(const stats::Snapshot& snapshot) {
 void ChromeTrace::add_processes(const stats::Snapshot& snapshot) {
     std::map<std::int32_t, std::map<std::uint32_t, std::uint64_t>> held;  // by pid and device
     for (const stats::Process& process : snapshot.processes) {
-        name_process(process.pid, valid_utf8(process.comm));
+        name_process(process.pid, printable(process.comm));
         auto& devices = held[process.pid];
         for (const stats::Usage& usage : process.usage) devices[usage.device] += usage.live_bytes;
     }
@@ -78,7 +78,7 @@ void ChromeTrace::add_processes(const stats::Snapshot& snapshot) {
 void ChromeTrace::add_ends(const stats::Snapshot& snapshot) {
     for (const stats::Exited& ended : snapshot.exited) {
         if (ended.end_unix_ns < start_unix_ns_ || !ended_.emplace(ended.pid, ended.end_unix_ns).second) continue;
-        name_process(ended.pid, valid_utf8(ended.comm));
+        name_process(ended.pid, printable(ended.comm));
         events_.push_back({{"ph", "i"},
                            {"s", "p"},
                            {"name", ended.clean ? "ended" : "ended without exit()"},

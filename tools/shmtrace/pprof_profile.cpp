@@ -111,7 +111,7 @@ std::string gzipped(const std::string& bytes) {
 
 std::string device_frame(const stats::Snapshot& snapshot, std::uint32_t id) {
     for (const stats::Device& device : snapshot.devices) {
-        if (device.device == id && !device.name.empty()) return fmt::format("device {} {}", id, valid_utf8(device.name));
+        if (device.device == id && !device.name.empty()) return fmt::format("device {} {}", id, printable(device.name));
     }
     return fmt::format("device {}", id);
 }
@@ -121,7 +121,7 @@ std::string device_frame(const stats::Snapshot& snapshot, std::uint32_t id) {
 std::string pprof_profile(const stats::Snapshot& snapshot) {
     Profile profile(snapshot.time_unix_ns);
     for (const stats::Process& process : snapshot.processes) {
-        const std::string holder = fmt::format("{} ({})", valid_utf8(process.comm), process.pid);
+        const std::string holder = fmt::format("{} ({})", printable(process.comm), process.pid);
         for (const stats::Usage& usage : process.usage) {
             if (usage.live_bytes == 0 && usage.live_buffers == 0) continue;
             profile.add_sample(
