@@ -11,6 +11,7 @@
 #include "support/formats.hpp"
 #include "support/script.hpp"
 #include "support/skip.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace trackshm::test {
 
@@ -287,6 +288,10 @@ TEST_CASE("what cannot be asked for is a usage error that names it and the neare
     refusal({"--csv", "--history"});
     refusal({"--history"});
     refusal({"--check", "processes == 0", "--wait", "-1"});
+    const TemporaryDirectory directory;
+    CHECK(refusal({"--check", "processes == 0", "-o", directory / "out"}).find("--format") != std::string::npos);
+    CHECK(refusal({"--record", directory / "r.trk", "-o", directory / "out"}).find("--output") != std::string::npos);
+    CHECK(directory.files().empty());
 }
 
 TEST_CASE("the fields of a query are listed without an aggregator") {

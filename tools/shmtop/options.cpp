@@ -187,6 +187,7 @@ std::string contradiction(const CLI::App& app, const Options& options) {
     if (given("--replay") && given("--record")) return "--replay and --record exclude each other";
     if (given("--replay") && given("--wait")) return "--replay and --wait exclude each other: nothing will change";
     if (given("--record") && given("--wait")) return "--record and --wait exclude each other";
+    if (given("--output") && options.view == View::none) return "--output has nothing to write: say in which --format";
     if (options.history && options.view != View::json) return "--history is for --json";
     if (options.history && given("--replay")) return "--history and --replay exclude each other: see -n 0 for its frames";
     if (given("--record") && options.record_file.empty()) return "--record: the name of a file is missing";
