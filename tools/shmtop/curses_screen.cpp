@@ -52,6 +52,17 @@ Key function_key(int code) {
     return {Key::other};
 }
 
+// A capability of the terminal, without the marks of where to wait; empty if it has none of that name.
+std::string capability(const char* name) {
+    const char* const value = tigetstr(name);
+    if (value == nullptr || value == reinterpret_cast<const char*>(-1)) return {};
+    std::string text = value;
+    for (auto wait = text.find("$<"); wait != std::string::npos; wait = text.find("$<", wait)) {
+        text.erase(wait, text.find('>', wait) - wait + 1);
+    }
+    return text;
+}
+
 Key character_key(wint_t code) {
     switch (code) {
         case '\t': return {Key::tab};
@@ -71,6 +82,7 @@ Key character_key(wint_t code) {
 
 CursesScreen::CursesScreen(bool color) {
     std::setlocale(LC_CTYPE, "");
+    tcgetattr(STDIN_FILENO, &modes_before_);
     SCREEN* screen = newterm(nullptr, stdout, stdin);
     if (screen == nullptr) return;
     screen_ = screen;
@@ -116,6 +128,11 @@ int CursesScreen::attributes(const Style& style) const {
             break;
     }
     return attributes;
+}
+
+// Plain characters, a visible cursor, no keys of applications, and the first screen again.
+std::string CursesScreen::farewell() {
+    return capability("sgr0") + capability("op") + capability("cnorm") + capability("rmkx") + capability("rmcup");
 }
 
 Size CursesScreen::size() {

@@ -3,6 +3,8 @@
 // The terminal in curses' hands; given back on every way out. All that knows curses is here.
 #pragma once
 
+#include <termios.h>
+
 #include <optional>
 #include <string>
 
@@ -22,6 +24,10 @@ public:
     bool is_open() const { return screen_ != nullptr; }
     Charset charset() const { return charset_; }
 
+    // What gives the terminal back where curses cannot be called: its modes before, and what it is to be sent.
+    const termios& modes_before() const { return modes_before_; }
+    static std::string farewell();
+
     // Follows the terminal's size.
     Size size();
 
@@ -38,6 +44,7 @@ private:
     void set_up_colors();
     int attributes(const Style& style) const;
 
+    termios modes_before_{};
     void* screen_ = nullptr;  // curses' SCREEN
     bool has_color_ = false;
     Charset charset_ = Charset::ascii;

@@ -10,6 +10,7 @@
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
+#include "shmtop/crash_guard.hpp"
 #include "shmtop/curses_screen.hpp"
 #include "shmtop/filter.hpp"
 #include "shmtop/screen/compose.hpp"
@@ -159,6 +160,7 @@ std::optional<int> run_live(SnapshotSource& source, const Options& options) {
         const SignalWatch signals;
         CursesScreen screen(options.color);
         if (!screen.is_open()) return std::nullopt;
+        const CrashGuard crash_guard(screen.modes_before(), CursesScreen::farewell());
         LiveView view(source, options, screen);
         exit_code = view.run(signals);
         problem = view.problem();

@@ -31,7 +31,10 @@ public:
     static void stop_process();
 
 private:
-    static constexpr std::array watched_ = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
+    static constexpr std::array watched_ = {SIGTSTP, SIGCONT, SIGWINCH,
+                                            // whose default action ends the process, crashes (crash_guard) aside
+                                            SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
+                                            SIGPROF, SIGXCPU, SIGIO, SIGPWR, SIGSTKFLT};
 
     std::array<struct sigaction, watched_.size()> previous_actions_{};
     sigset_t previous_mask_{};
