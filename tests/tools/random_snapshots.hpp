@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Snapshots with anything in them: every member from its smallest to its largest value, names of any bytes.
+// Snapshots with anything in them: every member from its smallest to its largest value, names of any bytes but for the
+// namespace's.
 #pragma once
 
 #include <cstdint>
 #include <limits>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <trackshm/stats.hpp>
@@ -19,7 +21,7 @@ public:
 
     stats::Snapshot snapshot() {
         stats::Snapshot s;
-        s.name_space = text();
+        s.name_space = name_space();
         fill(s.time_unix_ns, s.aggregator_pid, s.aggregator_alive, s.exact, s.publish_seq, s.publish_age_ns,
              s.heartbeat_age_ns, s.start_count, s.quarantined_processes, s.waiting_processes, s.usage_rows_omitted);
         s.events = events();
@@ -59,6 +61,13 @@ private:
     std::string text() {
         std::string result(random_() % 40, '\0');
         for (char& c : result) c = static_cast<char>(random_());
+        return result;
+    }
+
+    std::string name_space() {
+        constexpr std::string_view allowed = "azAZ09_-";
+        std::string result(random_() % 32 + 1, '\0');
+        for (char& c : result) c = allowed[random_() % allowed.size()];
         return result;
     }
 

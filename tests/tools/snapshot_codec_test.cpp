@@ -7,6 +7,8 @@
 #include <string>
 
 #include "recording/frame.hpp"
+#include "shm/details_abi.hpp"
+#include "shm/stats_abi.hpp"
 #include "tools/random_snapshots.hpp"
 #include "tools/snapshot_equality.hpp"
 #include "tools/snapshots.hpp"
@@ -56,6 +58,17 @@ TEST_CASE("bytes that are cut short or go on are no snapshot") {
     CHECK(decode_snapshot(bytes, snapshot, details));
 }
 
+TEST_CASE("a namespace that cannot be one is refused: it is shown as it is") {
+    for (const char* name : {"", "two words", "a.b", "\x1b[2J", "\xFF", "a-name-of-more-than-32-characters"}) {
+        stats::Snapshot snapshot = sample_snapshot();
+        snapshot.name_space = name;
+        stats::Snapshot decoded;
+        stats::Details details;
+        CHECK_FALSE(decode_snapshot(encode_snapshot(snapshot, {}), decoded, details));
+        CHECK(decoded == stats::Snapshot{});
+    }
+}
+
 TEST_CASE("damaged bytes are refused or decode to something, and never do harm") {
     INFO("seed " << seed());
     RandomSnapshots random(seed());
@@ -74,12 +87,45 @@ TEST_CASE("damaged bytes are refused or decode to something, and never do harm")
 }
 
 TEST_CASE("counts beyond what is there cost nothing") {
-    // An empty name, twelve figures and nine events, then 2^63 devices.
-    const std::string bytes = std::string(21, '\0') + std::string(9, '\x80') + "\x01";
+    // A name, eleven figures and nine events, then 2^63 devices.
+    const std::string bytes = "\x01n" + std::string(20, '\0') + std::string(9, '\x80') + "\x01";
     stats::Snapshot snapshot;
     stats::Details details;
     CHECK_FALSE(decode_snapshot(bytes, snapshot, details));
     CHECK(snapshot.devices.empty());
+}
+
+TEST_CASE("a list may be as long as an aggregator's, and no longer") {
+    struct List {
+        std::size_t limit;
+        void (*resize)(stats::Snapshot& snapshot, stats::Details& details, std::size_t rows);
+    };
+    const auto list = GENERATE(
+        List{shm::max_devices, [](auto& snapshot, auto&, auto rows) { snapshot.devices.resize(rows); }},
+        List{shm::type_count, [](auto& snapshot, auto&, auto rows) { snapshot.devices[0].types.resize(rows); }},
+        List{shm::max_processes, [](auto& snapshot, auto&, auto rows) { snapshot.processes.resize(rows); }},
+        List{shm::max_usage_rows,
+             [](auto& snapshot, auto&, auto rows) {
+                 snapshot.processes[0].usage.resize(rows / 2);
+                 snapshot.processes[1].usage.resize(rows - rows / 2);
+             }},
+        List{shm::max_exited, [](auto& snapshot, auto&, auto rows) { snapshot.exited.resize(rows); }},
+        List{shm::max_devices, [](auto&, auto& details, auto rows) { details.devices.resize(rows); }},
+        List{shm::type_count, [](auto&, auto& details, auto rows) { details.devices[0].types.resize(rows); }},
+        List{shm::size_class_count,
+             [](auto&, auto& details, auto rows) { details.devices[0].types[0].size_histogram.resize(rows); }},
+        List{stats::max_peak_holders,
+             [](auto&, auto& details, auto rows) { details.devices[0].at_peak->holders.resize(rows); }},
+        List{stats::max_large_buffers,
+             [](auto&, auto& details, auto rows) { details.devices[0].last_failure->largest.resize(rows); }});
+    stats::Snapshot snapshot = sample_snapshot();
+    stats::Details details = sample_details();
+    stats::Snapshot decoded;
+    stats::Details decoded_details;
+    list.resize(snapshot, details, list.limit);
+    CHECK(decode_snapshot(encode_snapshot(snapshot, details), decoded, decoded_details));
+    list.resize(snapshot, details, list.limit + 1);
+    CHECK_FALSE(decode_snapshot(encode_snapshot(snapshot, details), decoded, decoded_details));
 }
 
 TEST_CASE("a frame is its snapshot, compressed, and nothing but that") {

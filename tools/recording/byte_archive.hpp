@@ -35,7 +35,7 @@ public:
     }
 
     template <class Row, class Each>
-    void rows(std::vector<Row>& rows, Each&& each) {
+    void rows(std::vector<Row>& rows, std::size_t /*limit*/, Each&& each) {
         value(rows.size());
         for (Row& row : rows) each(*this, row);
     }
@@ -90,11 +90,13 @@ public:
         if (good_) rest_.remove_prefix(size);
     }
 
-    // Grows with what is really there, whatever the count says.
+    // Grows with what is really there, whatever the count says. More than `limit` rows are bad: a row may take a hundred
+    // times the room of its bytes, and those of a recording are compressed besides.
     template <class Row, class Each>
-    void rows(std::vector<Row>& rows, Each&& each) {
+    void rows(std::vector<Row>& rows, std::size_t limit, Each&& each) {
         std::size_t count = 0;
         value(count);
+        if (count > limit) good_ = false;
         rows.clear();
         for (std::size_t i = 0; i < count && good_; ++i) each(*this, rows.emplace_back());
         if (!good_) rows.clear();

@@ -4,6 +4,9 @@
 #include "recording/snapshot_codec.hpp"
 
 #include "recording/byte_archive.hpp"
+#include "shm/details_abi.hpp"
+#include "shm/names.hpp"
+#include "shm/stats_abi.hpp"
 
 namespace trackshm::tools {
 namespace {
@@ -15,8 +18,10 @@ void all(Archive& archive, Values&... values) {
 
 constexpr auto each_value = [](auto& archive, auto& value) { archive.value(value); };
 
-// The members of every struct, in the order in which they are stored.
+// The members of every struct, in the order in which they are stored, and how many rows of each there can be.
 struct Members {
+    std::size_t usage_rows_left = shm::max_usage_rows;  // of all processes together
+
     template <class Archive>
     void operator()(Archive& archive, stats::TypeCounters& memory) const {
         all(archive, memory.type, memory.live_bytes, memory.live_buffers, memory.gauge_bytes, memory.peak_bytes);
@@ -29,7 +34,7 @@ struct Members {
     void operator()(Archive& archive, stats::Device& device) const {
         all(archive, device.device, device.name, device.peak_exact, device.peak_bytes, device.peak_15s_bytes,
             device.peak_60s_bytes);
-        archive.rows(device.types, *this);
+        archive.rows(device.types, shm::type_count, *this);
     }
 
     template <class Archive>
@@ -44,11 +49,12 @@ struct Members {
     }
 
     template <class Archive>
-    void operator()(Archive& archive, stats::Process& process) const {
+    void operator()(Archive& archive, stats::Process& process) {
         all(archive, process.pid, process.own_pid, process.uid, process.comm, process.exact, process.quarantined,
             process.starved, process.peak_exact, process.live_bytes, process.live_buffers, process.peak_bytes);
         (*this)(archive, process.events);
-        archive.rows(process.usage, *this);
+        archive.rows(process.usage, usage_rows_left, *this);
+        usage_rows_left -= process.usage.size();
     }
 
     template <class Archive>
@@ -58,14 +64,14 @@ struct Members {
     }
 
     template <class Archive>
-    void operator()(Archive& archive, stats::Snapshot& snapshot) const {
+    void operator()(Archive& archive, stats::Snapshot& snapshot) {
         all(archive, snapshot.name_space, snapshot.time_unix_ns, snapshot.aggregator_pid, snapshot.aggregator_alive,
             snapshot.exact, snapshot.publish_seq, snapshot.publish_age_ns, snapshot.heartbeat_age_ns, snapshot.start_count,
             snapshot.quarantined_processes, snapshot.waiting_processes, snapshot.usage_rows_omitted);
         (*this)(archive, snapshot.events);
-        archive.rows(snapshot.devices, *this);
-        archive.rows(snapshot.processes, *this);
-        archive.rows(snapshot.exited, *this);
+        archive.rows(snapshot.devices, shm::max_devices, *this);
+        archive.rows(snapshot.processes, shm::max_processes, *this);
+        archive.rows(snapshot.exited, shm::max_exited, *this);
     }
 
     template <class Archive>
@@ -76,7 +82,7 @@ struct Members {
     template <class Archive>
     void operator()(Archive& archive, stats::AtPeak& peak) const {
         all(archive, peak.time_unix_ns, peak.bytes, peak.exact);
-        archive.rows(peak.holders, *this);
+        archive.rows(peak.holders, stats::max_peak_holders, *this);
         archive.value(peak.rest_bytes);
     }
 
@@ -88,7 +94,7 @@ struct Members {
     template <class Archive>
     void operator()(Archive& archive, stats::AllocationFailure& failure) const {
         all(archive, failure.time_unix_ns, failure.size_bytes, failure.type, failure.pid, failure.comm, failure.count);
-        archive.rows(failure.largest, *this);
+        archive.rows(failure.largest, stats::max_large_buffers, *this);
         all(archive, failure.largest_time_unix_ns, failure.largest_gathering_ns);
     }
 
@@ -100,7 +106,7 @@ struct Members {
     template <class Archive>
     void operator()(Archive& archive, stats::TypeDetails& memory) const {
         archive.value(memory.type);
-        archive.rows(memory.size_histogram, *this);
+        archive.rows(memory.size_histogram, shm::size_class_count, *this);
     }
 
     template <class Archive>
@@ -108,13 +114,13 @@ struct Members {
         archive.value(device.device);
         archive.optional(device.at_peak, *this);
         archive.optional(device.last_failure, *this);
-        archive.rows(device.types, *this);
+        archive.rows(device.types, shm::type_count, *this);
     }
 
     template <class Archive>
     void operator()(Archive& archive, stats::Details& details) const {
         all(archive, details.publish_seq, details.publish_age_ns, details.rows_omitted);
-        archive.rows(details.devices, *this);
+        archive.rows(details.devices, shm::max_devices, *this);
     }
 };
 
@@ -136,7 +142,8 @@ bool decode_snapshot(std::string_view bytes, stats::Snapshot& snapshot, stats::D
         device.seconds.clear();
         device.ten_seconds.clear();
     }
-    if (reader.is_done()) return true;
+    // A recording may come from anybody, and this name is shown as it is.
+    if (reader.is_done() && shm::is_valid_namespace(snapshot.name_space)) return true;
     snapshot = {};
     details = {};
     return false;
