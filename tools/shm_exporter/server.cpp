@@ -6,7 +6,9 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <mutex>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -86,11 +88,27 @@ private:
     const prometheus::Collectable& metrics_;
 };
 
-// Its last complaint, which says why it could not start.
+// The server's last complaint, which says why it could not start. Any of its threads may complain, at any time.
+class Complaint {
+public:
+    void set(const char* message) {
+        const std::lock_guard lock(mutex_);
+        message_ = message;
+    }
+    std::string get() const {
+        const std::lock_guard lock(mutex_);
+        return message_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::string message_;
+};
+
 int keep_message(const mg_connection* connection, const char* message) {
     const mg_context* const context = mg_get_context(connection);
     if (void* const kept = context == nullptr ? nullptr : mg_get_user_data(context)) {
-        *static_cast<std::string*>(kept) = message;
+        static_cast<Complaint*>(kept)->set(message);
     }
     return 1;  // handled: not to be printed
 }
@@ -111,16 +129,17 @@ struct MetricsServer::Parts {
     Parts(const ListenAddress& address, const prometheus::Collectable& metrics) : metrics_page(metrics) {
         const CivetCallbacks handlers = callbacks();
         try {
-            server = std::make_unique<CivetServer>(server_options(address), &handlers, &message);
+            server = std::make_unique<CivetServer>(server_options(address), &handlers, &complaint);
         } catch (const CivetException& error) {
+            const std::string reason = complaint.get();
             throw std::runtime_error(fmt::format("cannot listen on {}: {}", address.text(),
-                                                 message.empty() ? error.what() : message));
+                                                 reason.empty() ? error.what() : reason));
         }
         server->addHandler("/", start_page);
         server->addHandler("/metrics", metrics_page);
     }
 
-    std::string message;
+    Complaint complaint;
     StartPage start_page;
     MetricsPage metrics_page;
     std::unique_ptr<CivetServer> server;  // last: its threads use the others
