@@ -105,6 +105,21 @@ TEST_CASE("readers without an aggregator exit with 3") {
     check_fails(run({SHMDUMP_PATH, "--namespace", name_space.name(), "buffers"}), 3);
 }
 
+TEST_CASE("of a namespace without a segment there is nothing to list, and nothing to clean") {
+    const Namespace name_space;
+    const Arguments shmdump{SHMDUMP_PATH, "--namespace", name_space.name()};
+    const auto with = [&](const Arguments& more) {
+        Arguments all = shmdump;
+        all.insert(all.end(), more.begin(), more.end());
+        return run(all);
+    };
+    check_fails(with({"segments"}), 3);
+    check_fails(with({"segments", "--json"}), 3);
+    CHECK(with({"clean"}).status.exited_with(0));
+    const Script program(name_space);
+    CHECK(with({"segments"}).status.exited_with(3));  // it has reported nothing yet
+}
+
 TEST_CASE("readers of a stopped or killed aggregator exit with 3 instead of showing stale figures") {
     const Namespace name_space;
     const bool killed = GENERATE(true, false);

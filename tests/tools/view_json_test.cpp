@@ -106,15 +106,17 @@ TEST_CASE("a memory shows how many buffers of which size were allocated and live
     CHECK(types[1]["size_histogram"][0]["le_bytes"] == 16 * MiB);
 }
 
-TEST_CASE("names reach JSON without control characters, also those that JSON lets pass") {
+TEST_CASE("names reach JSON with the control characters that it escapes, and without the others") {
+    const std::string told = "\x1B[31m\xEF\xBF\xBD" "31m\xEF\xBF\xBD";
     stats::Snapshot snapshot = sample_snapshot();
     snapshot.devices[0].name = hostile_name;
     snapshot.processes[0].comm = hostile_name;
     snapshot.exited[0].comm = hostile_name;
     const Json document = parsed(snapshot);
-    CHECK(document["devices"][0]["name"] == harmless_name);
-    CHECK(document["processes"][0]["comm"] == harmless_name);
-    CHECK(document["exited"][0]["comm"] == harmless_name);
+    CHECK(document["devices"][0]["name"] == told);
+    CHECK(document["processes"][0]["comm"] == told);
+    CHECK(document["exited"][0]["comm"] == told);
+    CHECK(json_document(snapshot, {}).find_first_of("\x1B\x7F") == std::string::npos);
 }
 
 TEST_CASE("a device without details has none of them") {

@@ -45,6 +45,19 @@ bool is_control(std::string_view sequence) noexcept {
     return first == 0xC2 && byte_at(sequence, 1) < 0xA0;  // U+0080..U+009F
 }
 
+template <class Keep>
+std::string filtered(std::string_view text, Keep&& keep) {
+    std::string result;
+    result.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t length = sequence_length(text);
+        const std::string_view sequence = text.substr(0, length);
+        result.append(length != 0 && keep(sequence) ? sequence : replacement);
+        text.remove_prefix(length == 0 ? 1 : length);
+    }
+    return result;
+}
+
 // Index of the byte after the first `count` code points of valid UTF-8.
 std::size_t byte_offset(std::string_view text, std::size_t count) noexcept {
     std::size_t index = 0;
@@ -58,15 +71,11 @@ std::size_t byte_offset(std::string_view text, std::size_t count) noexcept {
 }  // namespace
 
 std::string printable(std::string_view text) {
-    std::string result;
-    result.reserve(text.size());
-    while (!text.empty()) {
-        const std::size_t length = sequence_length(text);
-        const std::string_view sequence = text.substr(0, length);
-        result.append(length != 0 && !is_control(sequence) ? sequence : replacement);
-        text.remove_prefix(length == 0 ? 1 : length);
-    }
-    return result;
+    return filtered(text, [](std::string_view sequence) { return !is_control(sequence); });
+}
+
+std::string printable_in_json(std::string_view text) {
+    return filtered(text, [](std::string_view sequence) { return byte_at(sequence, 0) < 0x20 || !is_control(sequence); });
 }
 
 std::size_t text_width(std::string_view text) noexcept {

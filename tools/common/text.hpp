@@ -13,6 +13,8 @@ namespace trackshm::tools {
 // Valid UTF-8 without control characters: every byte that is part of none, and every one of these, becomes U+FFFD. An
 // escape sequence in a name must not reach a terminal, be it in a frame or in a document that somebody looks at there.
 std::string printable(std::string_view text);
+// The same for a JSON string, whose writer escapes U+0000 to U+001F: these are kept, a name is told as it is.
+std::string printable_in_json(std::string_view text);
 
 // Number of code points, which is the width on screen of all but wide and combining characters.
 std::size_t text_width(std::string_view text) noexcept;

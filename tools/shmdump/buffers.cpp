@@ -32,38 +32,52 @@ BufferListing list_buffers(const Inventory& inventory, const NumberList& pids) {
     return listing;
 }
 
-std::string buffers_text(const BufferListing& listing) {
-    std::string text = fmt::format("{:>7} {:<15} {:>6} {:<15} {:>18} {:>15} {:>6}\n", "PID", "COMM", "DEVICE", "TYPE",
-                                   "ID", "SIZE", "AGE");
+namespace {
+
+// Writes what `append_row` makes of every buffer, piece by piece: as one text, ten million of them would take gigabytes.
+template <class AppendRow>
+OutputResult write_rows(const BufferListing& listing, const WriteText& write, std::string piece, AppendRow&& append_row) {
+    constexpr std::size_t piece_bytes = 64 * 1024;
     for (const TableScan& table : listing.tables) {
-        const std::string comm = fit_left(printable(table.comm), 15);
         for (const LiveBuffer& buffer : table.buffers) {
-            fmt::format_to(std::back_inserter(text), "{:>7} {} {:>6} {:<15} {:>#18x} {:>15} {:>6}\n", table.pid, comm,
-                           buffer.device, stats::type_name(buffer.type), buffer.id, buffer.size_bytes,
-                           format_duration(buffer.age_ns));
+            append_row(piece, table, buffer);
+            if (piece.size() < piece_bytes) continue;
+            if (const OutputResult result = write(piece); result != OutputResult::ok) return result;
+            piece.clear();
         }
     }
-    return text;
+    return write(piece);
 }
 
-std::string buffers_json(const BufferListing& listing) {
-    using Json = nlohmann::ordered_json;
-    Json array = Json::array();
-    for (const TableScan& table : listing.tables) {
-        const std::string comm = printable(table.comm);
-        for (const LiveBuffer& buffer : table.buffers) {
-            array.push_back({{"pid", table.pid},
-                             {"comm", comm},
-                             {"device", buffer.device},
-                             {"type", stats::type_name(buffer.type)},
-                             {"id", fmt::format("{:#x}", buffer.id)},
-                             {"size_bytes", buffer.size_bytes},
-                             {"age_ns", buffer.age_ns},
-                             {"sequence", buffer.sequence},
-                             {"uid", table.uid}});
-        }
-    }
-    return array.dump() + "\n";
+}  // namespace
+
+OutputResult write_buffers_text(const BufferListing& listing, const WriteText& write) {
+    std::string header = fmt::format("{:>7} {:<15} {:>6} {:<15} {:>18} {:>15} {:>6}\n", "PID", "COMM", "DEVICE", "TYPE",
+                                     "ID", "SIZE", "AGE");
+    return write_rows(listing, write, std::move(header),
+                      [](std::string& text, const TableScan& table, const LiveBuffer& buffer) {
+        fmt::format_to(std::back_inserter(text), "{:>7} {} {:>6} {:<15} {:>#18x} {:>15} {:>6}\n", table.pid,
+                       fit_left(printable(table.comm), 15), buffer.device, stats::type_name(buffer.type), buffer.id,
+                       buffer.size_bytes, format_duration(buffer.age_ns));
+    });
+}
+
+OutputResult write_buffers_json(const BufferListing& listing, const WriteText& write) {
+    const char* separator = "";
+    const auto append_row = [&](std::string& text, const TableScan& table, const LiveBuffer& buffer) {
+        const nlohmann::ordered_json row = {{"pid", table.pid},
+                                            {"comm", printable_in_json(table.comm)},
+                                            {"device", buffer.device},
+                                            {"type", stats::type_name(buffer.type)},
+                                            {"id", fmt::format("{:#x}", buffer.id)},
+                                            {"size_bytes", buffer.size_bytes},
+                                            {"age_ns", buffer.age_ns},
+                                            {"sequence", buffer.sequence},
+                                            {"uid", table.uid}};
+        text += std::exchange(separator, ",") + row.dump();
+    };
+    const OutputResult result = write_rows(listing, write, "[", append_row);
+    return result == OutputResult::ok ? write("]\n") : result;
 }
 
 }  // namespace trackshm::tools

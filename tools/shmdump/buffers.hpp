@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
+#include <functional>
+#include <string_view>
 #include <vector>
 
 #include "common/list.hpp"
+#include "common/output.hpp"
 #include "segments/inventory.hpp"
 #include "segments/table_scan.hpp"
 
@@ -19,8 +21,11 @@ struct BufferListing {
 // The live buffers of the processes that pass, out of the tables of every aggregator of the namespace.
 BufferListing list_buffers(const Inventory& inventory, const NumberList& pids);
 
+// Takes the next piece of a text. What is not ok ends the text there.
+using WriteText = std::function<OutputResult(std::string_view piece)>;
+
 // `shmdump buffers`: a table for people, or one JSON array on a line.
-std::string buffers_text(const BufferListing& listing);
-std::string buffers_json(const BufferListing& listing);
+OutputResult write_buffers_text(const BufferListing& listing, const WriteText& write);
+OutputResult write_buffers_json(const BufferListing& listing, const WriteText& write);
 
 }  // namespace trackshm::tools

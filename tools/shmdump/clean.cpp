@@ -8,8 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include "shm/record_lock.hpp"
+#include "shm/segment.hpp"
 
 namespace trackshm::tools {
 namespace {
@@ -84,29 +87,60 @@ private:
     bool all_;
 };
 
+enum class Hold { held, absent, busy, failed };
+
+// Takes the lock on the byte of a file that whoever uses it holds.
+Hold hold_file(const std::string& file, std::int64_t byte, FileDescriptor& held) {
+    FileDescriptor fd = open_segment(file, true);
+    if (!fd.is_open()) return errno == ENOENT ? Hold::absent : Hold::failed;
+    if (!shm::lock_as_description(fd.get(), byte)) return Hold::busy;
+    struct stat info {};
+    if (fstat(fd.get(), &info) != 0 || info.st_nlink == 0) return Hold::busy;  // replaced by somebody's own meanwhile
+    held = std::move(fd);
+    return Hold::held;
+}
+
 enum class Removal { done, gone, busy, failed };
 
-// Holds the lock that an owner would need, so that nobody begins to use the segment while it is removed.
-Removal remove_segment(const SegmentInfo& segment) {
-    FileDescriptor fd;
-    if (!segment.is(SegmentKind::temporary)) {
-        fd = open_segment(segment.file, true);
-        if (!fd.is_open()) return errno == ENOENT ? Removal::gone : Removal::failed;
-        struct stat info {};
-        if (fstat(fd.get(), &info) != 0) return Removal::failed;
-        if (info.st_ino != segment.inode || info.st_dev != segment.device) return Removal::gone;
-        const bool is_locked = segment.is(SegmentKind::stats) || segment.is(SegmentKind::process);
-        const auto byte = segment.is(SegmentKind::stats) ? shm::aggregator_byte : shm::claim_byte;
-        if (is_locked && !shm::lock_as_description(fd.get(), byte)) return Removal::busy;
+// Removes segments under the locks that their owners would need, so that nobody begins to use one while it is removed.
+// The inventory knows what was so before.
+class Remover {
+public:
+    Removal remove(const SegmentInfo& segment) {
+        FileDescriptor process;
+        switch (hold(segment, process)) {
+            case Hold::busy: return Removal::busy;
+            case Hold::failed: return Removal::failed;
+            case Hold::absent:
+            case Hold::held: break;
+        }
+        if (!shm::leads_to(segment.file, segment.device, segment.inode)) return Removal::gone;
+        if (unlink(shm::path_of(segment.file).c_str()) == 0) return Removal::done;
+        return errno == ENOENT ? Removal::gone : Removal::failed;
     }
-    struct stat now {};
-    const std::string path = shm::path_of(segment.file);
-    if (lstat(path.c_str(), &now) != 0 || now.st_ino != segment.inode || now.st_dev != segment.device) {
-        return Removal::gone;
+
+private:
+    Hold hold(const SegmentInfo& segment, FileDescriptor& process) {
+        switch (segment.name.kind) {
+            case SegmentKind::process: return hold_file(segment.file, shm::claim_byte, process);
+            case SegmentKind::stats: return hold_aggregator(segment.file);
+            case SegmentKind::ledger:
+            case SegmentKind::table:
+                return hold_aggregator(shm::stats_segment_name(segment.name.name_space, segment.uid));
+            case SegmentKind::temporary: break;
+        }
+        return Hold::held;  // nobody's: its creator is dead
     }
-    if (unlink(path.c_str()) == 0) return Removal::done;
-    return errno == ENOENT ? Removal::gone : Removal::failed;
-}
+
+    // Until everything is removed: an aggregator that starts in between would find some of its state. It takes the lock
+    // on its stats segment before it looks at anything else; where there is none, nobody serves.
+    Hold hold_aggregator(const std::string& stats_file) {
+        FileDescriptor& held = aggregators_[stats_file];
+        return held.is_open() ? Hold::held : hold_file(stats_file, shm::aggregator_byte, held);
+    }
+
+    std::map<std::string, FileDescriptor> aggregators_;  // by stats segment
+};
 
 }  // namespace
 
@@ -122,13 +156,14 @@ std::vector<CleanDecision> plan_clean(const Inventory& inventory, bool all) {
 
 CleanResult clean(const Inventory& inventory, bool all) {
     CleanResult result;
+    Remover remover;
     for (const CleanDecision& decision : plan_clean(inventory, all)) {
         const std::string& file = decision.segment->file;
         if (!decision.removes) {
             result.report += fmt::format("kept    {}: {}\n", file, decision.reason);
             continue;
         }
-        switch (remove_segment(*decision.segment)) {
+        switch (remover.remove(*decision.segment)) {
             case Removal::done: result.report += fmt::format("removed {}: {}\n", file, decision.reason); break;
             case Removal::gone: result.report += fmt::format("gone    {}: somebody else removed it\n", file); break;
             case Removal::busy: result.report += fmt::format("kept    {}: somebody began to use it\n", file); break;

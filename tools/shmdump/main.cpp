@@ -35,8 +35,8 @@ Examples:
   shmdump clean                       removes what is left of dead processes and will not be needed
   shmdump clean --all                 and what stopped aggregators have saved: figures start anew
 
-Exit codes: 0 ok, 1 failure, 2 usage, 3 no aggregator has ever served the namespace, 4 permission denied,
-5 other layout version.)";
+Exit codes: 0 ok, 1 failure, 2 usage, 3 no aggregator has ever served the namespace or, for segments, there is none,
+4 permission denied, 5 other layout version.)";
 
 struct Options {
     std::string name_space;
@@ -46,8 +46,8 @@ struct Options {
     bool all = false;
 };
 
-int print(std::string_view text) {
-    if (write_stdout(text) != OutputResult::failed) return exit_ok;
+int exit_code_of(OutputResult result) {
+    if (result != OutputResult::failed) return exit_ok;
     print_error(program, fmt::format("cannot write to stdout: {}", std::strerror(errno)));
     return exit_failure;
 }
@@ -79,17 +79,24 @@ int run_buffers(const Options& options) {
         print_error(program, fmt::format("process {} allocates too fast for one moment: its list mixes several",
                                          table.pid));
     }
-    return print(options.json ? buffers_json(listing) : buffers_text(listing));
+    return exit_code_of(options.json ? write_buffers_json(listing, write_stdout)
+                                     : write_buffers_text(listing, write_stdout));
 }
 
 int run_segments(const Options& options) {
     const Inventory inventory = Inventory::of(options.name_space);
-    return print(options.json ? segments_json(inventory) : segments_text(inventory));
+    if (inventory.segments().empty()) {
+        print_error(program, fmt::format("namespace '{0}' has no segment; start an aggregator with: shm_aggregator "
+                                         "--namespace {0}",
+                                         options.name_space));
+        return exit_no_aggregator;
+    }
+    return exit_code_of(write_stdout(options.json ? segments_json(inventory) : segments_text(inventory)));
 }
 
 int run_clean(const Options& options) {
     const CleanResult result = clean(Inventory::of(options.name_space), options.all);
-    const int exit_code = print(result.report);
+    const int exit_code = exit_code_of(write_stdout(result.report));
     if (exit_code != exit_ok || !result.failed) return exit_code;
     print_error(program, "some segments could not be removed: see the lines above");
     return result.denied ? exit_permission_denied : exit_failure;

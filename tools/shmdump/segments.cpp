@@ -34,7 +34,7 @@ std::string segments_json(const Inventory& inventory) {
                          {"uid", segment.uid},
                          {"user", user_name(segment.uid)},
                          {"pid", segment.pid > 0 ? Json(segment.pid) : Json(nullptr)},
-                         {"comm", printable(segment.comm)},
+                         {"comm", printable_in_json(segment.comm)},
                          {"size_bytes", segment.size_bytes},
                          {"storage_bytes", segment.storage_bytes},
                          {"note", segment.note}});

@@ -68,7 +68,7 @@ Json size_histogram_json(const stats::DeviceDetails* details, std::uint8_t type)
 
 Json holder_json(const stats::PeakHolder& holder) {
     return {{"pid", pid_json(holder.pid)},
-            {"comm", printable(holder.comm)},
+            {"comm", printable_in_json(holder.comm)},
             {"type", stats::type_name(holder.type)},
             {"bytes", holder.bytes},
             {"ended", holder.ended}};
@@ -89,7 +89,7 @@ Json large_buffer_json(const stats::LargeBuffer& buffer) {
             {"size_bytes", buffer.size_bytes},
             {"type", stats::type_name(buffer.type)},
             {"pid", pid_json(buffer.pid)},
-            {"comm", printable(buffer.comm)},
+            {"comm", printable_in_json(buffer.comm)},
             {"age_ns", buffer.age_ns}};
 }
 
@@ -101,7 +101,7 @@ Json failure_json(const stats::DeviceDetails* details) {
             {"size_bytes", failure.size_bytes},
             {"type", stats::type_name(failure.type)},
             {"pid", pid_json(failure.pid)},
-            {"comm", printable(failure.comm)},
+            {"comm", printable_in_json(failure.comm)},
             {"count", failure.count},
             {"largest", array_of(failure.largest, large_buffer_json)},
             {"largest_time_unix_ns", has_list ? Json(failure.largest_time_unix_ns) : Json(nullptr)},
@@ -127,7 +127,7 @@ Json device_json(const stats::Device& device, const stats::DeviceDetails* detail
     Json types = Json::array();
     for (const stats::TypeCounters& memory : device.types) types.push_back(type_json(memory, details));
     return {{"device", device.device},
-            {"name", printable(device.name)},
+            {"name", printable_in_json(device.name)},
             {"live_bytes", device.live_bytes()},
             {"live_buffers", device.live_buffers()},
             {"peak_bytes", device.peak_bytes},
@@ -172,7 +172,7 @@ Json process_json(const stats::Process& process) {
     Json devices = Json::array();
     for (const stats::Usage& usage : process.usage) devices.push_back(usage_json(usage));
     return {{"pid", pid_json(process.pid)},
-            {"comm", printable(process.comm)},
+            {"comm", printable_in_json(process.comm)},
             {"uid", process.uid},
             {"exact", process.exact},
             {"live_bytes", process.live_bytes},
@@ -196,7 +196,7 @@ Json process_json(const stats::Process& process) {
 
 Json exited_json(const stats::Exited& ended) {
     return {{"pid", pid_json(ended.pid)},
-            {"comm", printable(ended.comm)},
+            {"comm", printable_in_json(ended.comm)},
             {"clean", ended.clean},
             {"end_unix_ns", ended.end_unix_ns},
             {"leaked_bytes", ended.leaked_bytes},
