@@ -142,7 +142,13 @@ void hold(const Numbers& n) {
 }
 
 // A tracer finds the hook's instructions between the two.
-inline void trap() { asm volatile("int3" ::: "memory"); }
+inline void trap() {
+#if defined(__x86_64__)
+    asm volatile("int3" ::: "memory");
+#elif defined(__aarch64__)
+    asm volatile("brk #0" ::: "memory");
+#endif
+}
 
 // Nothing but the call stands between the traps: the arguments are made ready before.
 std::string carry_out_trapped(const Words& words) {

@@ -69,7 +69,7 @@ class Views(ScreenTest):
         other(f"fail 0 {900 * MIB} 0")
         other("sync 20000")
         terminal = self.shmtop("-p", str(other.pid), rows=50, columns=120)
-        terminal.wait_for_match(r"^ +0 mesh-0 +DRAM \[\S+\] +200\.0 MiB .* 500\.0 MiB$")
+        terminal.wait_for_match(r"^ +0 mesh-0 +DRAM \[\S+\] +200\.0 MiB .* 500\.0 MiB\b")
         terminal.press("enter")
         terminal.wait_for("live 200.0 MiB in 1 buffer", "0 mesh-0 whole device 500.0 MiB, top 500.0 MiB")
         terminal.wait_for_match(f"200.0 MiB DRAM +{other.pid} script_program")
