@@ -266,17 +266,23 @@ ReportedCounters TrackedProcess::counters() noexcept {
 
 // --- liveness -------------------------------------------------------------------------------------------------------
 
-// The holder of the liveness lock, as this pid namespace names it; and a descriptor for it that no other process can
-// come to stand for, since the lock is looked at again after it was opened.
+// A descriptor for the owner that no other process can come to stand for: the owner is looked up again after it was
+// opened.
 void TrackedProcess::open_pidfd() noexcept {
-    const auto holder = lock_holder(segment_.fd(), liveness_byte);
-    if (!holder || holder->pid <= 0) return;
-    pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, holder->pid, 0));
-    const auto still = lock_holder(segment_.fd(), liveness_byte);
-    if (pidfd_ >= 0 && (!still || still->pid != holder->pid)) {
+    const std::int32_t pid = owner_pid();
+    if (pid <= 0) return;
+    pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    if (pidfd_ >= 0 && owner_pid() != pid) {
         close(pidfd_);
         pidfd_ = -1;
     }
+}
+
+// The lock goes with the process, with exec, and also when the program closes descriptors that are not its own. In the
+// last case alone the segment is still mapped. As this pid namespace names it; 0 or less: gone, or not to be seen.
+std::int32_t TrackedProcess::owner_pid() const noexcept {
+    if (const auto holder = lock_holder(segment_.fd(), liveness_byte)) return holder->pid;
+    return maps_segment() ? table_header().pid : 0;
 }
 
 bool TrackedProcess::has_ended() noexcept {
@@ -284,13 +290,11 @@ bool TrackedProcess::has_ended() noexcept {
         pollfd poll_for_exit{pidfd_, POLLIN, 0};
         if (poll(&poll_for_exit, 1, 0) == 1) return true;
     }
-    if (lock_holder(segment_.fd(), liveness_byte)) return false;
-    // The lock goes with the process, with exec, and also when the program closes descriptors that are not its own. In
-    // the last case alone the segment is still mapped.
-    return pidfd_ < 0 || !maps_segment();
+    return !lock_holder(segment_.fd(), liveness_byte) && !maps_segment();
 }
 
-bool TrackedProcess::maps_segment() const {
+bool TrackedProcess::maps_segment() const noexcept {
+    if (table_header().pid == getpid()) return false;  // given to the aggregator since: it maps every segment
     std::ifstream maps("/proc/" + std::to_string(table_header().pid) + "/maps");
     const std::string inode = " " + std::to_string(segment_.inode()) + " ";
     for (std::string line; std::getline(maps, line);) {

@@ -143,7 +143,8 @@ private:
     void flush_lines(std::uint32_t lane, std::uint64_t begin, std::uint64_t end) const noexcept;
     void map_estate() noexcept;
     void open_pidfd() noexcept;
-    bool maps_segment() const;
+    std::int32_t owner_pid() const noexcept;
+    bool maps_segment() const noexcept;
 
     const shm::ProcessHeader& header() const noexcept { return *segment_.at<const shm::ProcessHeader>(0); }
     shm::LaneHeader* lane(std::uint32_t index) const noexcept {

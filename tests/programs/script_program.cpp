@@ -20,6 +20,7 @@
 //   fork N                 carries the next N lines out in a forked child, which then waits; answers with its pid
 //   clone N                the same by a raw system call, which runs no pthread_atfork handler
 //   daemonise              goes on as a grandchild in a session of its own, whose pid it answers with; this process exits
+//   close_descriptors      all but the standard ones, as daemons do at their start
 //   spawn PROGRAM ARGS...  starts it with posix_spawn and waits for it; answers with its pid and wait status
 //   vfork PROGRAM ARGS...  the same with vfork and exec
 //   reap                   lets the forked child return from main; answers with its wait status
@@ -312,6 +313,7 @@ private:
         if (verb == "reap") return reap_child();
         if (verb == "spawn" || verb == "vfork") return run_program(words);
         if (verb == "daemonise") return daemonise();
+        if (verb == "close_descriptors") return close_range(3, ~0u, 0) == 0 ? "ok" : "error close_range";
         if (verb == "return") {
             ended_ = true;
             code_ = static_cast<int>(n[0]);

@@ -3,6 +3,8 @@
 // However a process ends, what it reported is applied, what it held is released, and a record of it stays.
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <optional>
+#include <string>
 
 #include "support/commands.hpp"
 #include "support/process_record.hpp"
@@ -112,6 +114,36 @@ TEST_CASE("a process that becomes another program by exec is released though its
     CHECK(record.at("leaked_bytes") == 600);
     CHECK_FALSE(program.child().has_ended());
     CHECK(process_row(shmtop_json(name_space), program.pid()).is_null());
+    check_all_released(name_space);
+    check_no_process_segments(name_space);
+}
+
+TEST_CASE("a process that closes all its descriptors is tracked to its end") {
+    const Namespace name_space;
+    const std::string moment = GENERATE("before the aggregator starts", "while it is tracked", "between two aggregators");
+    INFO(moment);
+    std::optional<Aggregator> aggregator;
+    if (moment != "before the aggregator starts") aggregator.emplace(name_space);
+    Script program(name_space);
+    hold_three(program);
+    if (moment == "between two aggregators") aggregator->child().kill();
+    program("close_descriptors");
+    if (moment != "while it is tracked") aggregator.emplace(name_space);
+    // After it the aggregator has looked at the process again, and more than once.
+    program("alloc 0 7 0 4");
+    program.sync();
+    Script other(name_space);
+    other("alloc 0 50 0 1");
+    other.sync();
+    CHECK(other.finish().exited_with(0));
+    wait_for_exit_record(name_space, other.pid());
+    CHECK(process_row(shmtop_json(name_space), program.pid()).at("live_bytes") == 607);
+    CHECK(process_row(shmtop_json(name_space), program.pid()).at("exact") == true);
+
+    program.child().kill();
+    const json record = wait_for_exit_record(name_space, program.pid());
+    CHECK(record.at("leaked_bytes") == 607);
+    CHECK(record.at("clean") == false);
     check_all_released(name_space);
     check_no_process_segments(name_space);
 }
