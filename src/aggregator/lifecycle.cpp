@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -182,7 +183,8 @@ SegmentStatus Attacher::create_table(const Discovery::Found& found, const Segmen
     h.own_pid = found.name.pid;
     h.uid = segment.owner_uid();
     const auto holder = lock_holder(segment.fd(), liveness_byte);
-    h.pid = holder && holder->pid > 0 ? holder->pid : found.name.pid;
+    // 0: not to be seen from this pid namespace, where its own number may be somebody else's.
+    h.pid = holder ? std::max(holder->pid, 0) : found.name.pid;
     survives([&] {
         const auto* process = segment.at<const ProcessHeader>(0);
         h.start_ticks = process->start_ticks;

@@ -43,11 +43,11 @@ inline std::uint64_t age_of(std::uint64_t now_ns, std::uint64_t then_ns) noexcep
 template <class Copy>
 bool read_block(const shm::Word& generation, const shm::Word& writing, Copy&& copy, Error& error) {
     constexpr std::uint64_t longest_read_ns = 1'000'000'000;
-    constexpr int attempts = 1;  // at a time: a copy may be of some hundred bytes or of megabytes
+    constexpr int least_attempts = 20;  // a reader that is stopped in the midst finds the time over
     const std::uint64_t deadline_ns = shm::monotonic_ns() + longest_read_ns;
-    do {
-        if (shm::read_published(generation, writing, attempts, copy)) return true;
-    } while (shm::monotonic_ns() < deadline_ns);
+    for (int attempt = 0; attempt < least_attempts || shm::monotonic_ns() < deadline_ns; ++attempt) {
+        if (shm::read_published(generation, writing, 1, copy)) return true;
+    }
     error = {ErrorKind::system, "the counters changed faster than they can be read; try again"};
     return false;
 }

@@ -57,6 +57,10 @@ class Keys(ScreenTest):
         self.press_and_wait(["enter"], "F10Quit", "filter: 25.0")
         self.press_and_wait(["f4", "backspace", "backspace", "backspace", "backspace", "enter"], " 2.0 MiB")
         self.terminal.wait_without("filter:")
+        self.press_and_wait(["f4", "2", "5"], "filter: 25")
+        self.terminal.press("erase_line")
+        self.terminal.wait_without("filter: 25")
+        self.press_and_wait(["7", "escape"], "F10Quit", " 2.0 MiB")
 
     def test_sorting(self):
         self.press_and_wait([">"], "sorted by live", "LIVEv")
@@ -113,13 +117,25 @@ class Keys(ScreenTest):
             self.press_and_wait([key], "next view; Devices")
             self.press_and_wait(["escape"], "DEVICEv")
 
+    def test_another_size_is_no_key(self):
+        self.press_and_wait(["h"], "next view; Devices")
+        self.terminal.resize(30, 100)
+        self.terminal.wait_until(lambda: self.terminal.lines()[29].strip() != "", "a screen of the new size")
+        self.assertIn("next view; Devices", self.terminal.text())
+        self.press_and_wait(["escape", "e"], "sizes: bytes")
+        self.terminal.resize(24, 80)
+        self.terminal.wait_until(lambda: "sizes: bytes" in self.terminal.lines()[23], "the message in the new last line")
+
     def test_detail(self):
         self.press_and_wait(["down", "enter"], "Device 1")
+        self.press_and_wait(["right"], "peak")
+        self.terminal.wait_without("Device 1 ")
+        self.press_and_wait(["left"], "Device 1")
         self.terminal.press("enter")
         self.terminal.wait_without("Device 1 ")
 
     def test_quitting(self):
-        for key in ("q", "f10", "escape"):
+        for key in ("q", "Q", "f10", "escape"):
             with self.subTest(key=key):
                 terminal = self.shmtop()
                 terminal.wait_for("F10Quit")

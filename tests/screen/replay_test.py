@@ -47,6 +47,20 @@ class Recordings(ScreenTest):
         self.assertEqual(frames[0], "0")
         self.assertEqual(frames[-1], str(5 * MIB))
 
+    def test_figures_of_a_dead_aggregator_are_not_recorded(self):
+        first = self.aggregator("--quiet")
+        terminal = self.shmtop("--record", self.file)
+        terminal.wait_for("exact  recording")
+        first.kill()
+        terminal.wait_for("not recording", "THE AGGREGATOR IS GONE")
+        frames = os.path.getsize(self.file)
+        age = terminal.lines()[1]
+        terminal.wait_until(lambda: terminal.lines()[1] != age, "older figures")
+        self.assertEqual(os.path.getsize(self.file), frames)
+        self.aggregator("--quiet")
+        terminal.wait_without("not recording")
+        terminal.wait_until(lambda: os.path.getsize(self.file) > frames, "more frames")
+
     def test_a_recording_plays_and_is_moved_in(self):
         self.record_two_frames()
         terminal = self.shmtop("--replay", self.file, columns=120)

@@ -35,7 +35,7 @@ KEYS = {
     "home": "\x1bOH", "end": "\x1bOF", "page_up": "\x1b[5~", "page_down": "\x1b[6~",
     "enter": "\r", "tab": "\t", "back_tab": "\x1b[Z", "escape": "\x1b", "backspace": "\x7f",
     "f1": "\x1bOP", "f2": "\x1bOQ", "f3": "\x1bOR", "f4": "\x1bOS", "f5": "\x1b[15~", "f6": "\x1b[17~",
-    "f10": "\x1b[21~",
+    "f10": "\x1b[21~", "erase_line": "\x15",
 }
 
 

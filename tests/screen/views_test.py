@@ -97,9 +97,13 @@ class Views(ScreenTest):
         terminal = self.shmtop(columns=120)
         terminal.press("2")
         terminal.wait_for(f"{child} ")
-        terminal.press("t")
-        terminal.wait_for_match(f"^ +{child} .*\u2514\u2500 script_program")
-        terminal.wait_for_order(f"{self.big.pid} ", f"{child} ")
+        branch = "\u2514\u2500 script_program"
+        for key in ("t", "f5"):
+            terminal.press(key)
+            terminal.wait_for_match(f"^ +{child} .*{branch}")
+            terminal.wait_for_order(f"{self.big.pid} ", f"{child} ")
+            terminal.press(key)
+            terminal.wait_without(branch)
 
     def fork(self):
         self.big.send("fork 2")
@@ -235,6 +239,81 @@ class Looks(ScreenTest):
         terminal = self.shmtop(env={"TERM": "no-such-terminal"})
         self.assertEqual(terminal.wait_for_end(), 0)
         self.assertIn(b"950.0 MiB", terminal.output)
+
+
+class EverySort(ScreenTest):
+    """Each view, small and large, sorted by all it can be sorted by."""
+
+    def setUp(self):
+        super().setUp()
+        self.aggregator("--quiet")
+        self.programs = [self.program(), self.program()]
+        self.ended = [self.program(), self.program()]
+        for number, program in enumerate((*self.programs, *self.ended)):
+            program(f"name {number} mesh-{number}")
+            program(f"alloc {number} {100 * (number + 1) * MIB} 0 {0xa0 + number}")
+            program(f"alloc {number} 4096 1 {0xb0 + number}")
+            program("sync 20000")
+        for program in self.ended:
+            program.close()
+
+    def markers(self):
+        """Of each view two rows, and the sort keys."""
+        return {
+            "1": ("mesh-0", "mesh-1", ("device", "live", "used", "peak", "buffers", "rate")),
+            "2": (f"{self.programs[0].pid} ", f"{self.programs[1].pid} ",
+                  ("live", "peak", "buffers", "pid", "user", "comm")),
+            "3": ("0xa0", "0xa1", ("size", "age", "device", "pid", "id")),
+            "4": (f"{self.ended[0].pid} ", f"{self.ended[1].pid} ", ("ended", "leaked", "peak", "pid", "comm")),
+            "5": ("up to 128.0 MiB", "up to 256.0 MiB", ("size", "live", "allocated")),
+        }
+
+    def wait_for_sort(self, terminal, key):
+        terminal.wait_until(lambda: terminal.lines()[-1].startswith(f"sorted by {key}"), f"to be sorted by {key}")
+
+    def check(self, rows, columns):
+        terminal = self.shmtop(rows=rows, columns=columns)
+        for view, (one, other, keys) in self.markers().items():
+            terminal.press(view)
+            terminal.wait_for(one, other)
+            for key in (*keys[1:], keys[0]):
+                terminal.press(">")
+                self.wait_for_sort(terminal, key)
+            for key in reversed(keys):
+                terminal.press("<")
+                self.wait_for_sort(terminal, key)
+            terminal.press("f6")
+            terminal.wait_for("by", *keys)
+            terminal.press("escape")
+            terminal.wait_for(one, other)
+            first, second = sorted((one, other), key=terminal.line_with)
+            terminal.press("I")
+            terminal.wait_for_order(second, first)
+            terminal.press("I")
+            terminal.wait_for_order(first, second)
+        terminal.press("q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_on_80x24(self):
+        self.check(24, 80)
+
+    def test_on_200x60(self):
+        self.check(60, 200)
+
+
+class Past(ScreenTest):
+    def test_a_screen_opened_late_draws_what_was_before(self):
+        self.aggregator("--quiet")
+        program = self.program()
+        program(f"alloc 0 {700 * MIB} 0 1")
+        program("sync 20000")
+        first = self.shmtop()
+        first.wait_until(lambda: any(line.count("\u2588") >= 3 for line in first.lines()), "three seconds of a graph")
+        program("free 1")
+        program(f"alloc 0 {10 * MIB} 0 2")
+        program("sync 20000")
+        late = self.shmtop()
+        late.wait_for("10.0 MiB, top 700.0 MiB")
 
 
 if __name__ == "__main__":

@@ -29,16 +29,19 @@ std::vector<std::string> environment_of_child(const Environment& added) {
     return result;
 }
 
-// Programs of this build run in the emulator it needs, if any.
+// Programs of this build run in the emulator it needs, if any; also those that another program starts (shmrun, unshare).
 Arguments with_emulator(const Arguments& arguments) {
 #ifdef TRACKSHM_EMULATOR
-    if (arguments.front().starts_with(TRACKSHM_BINARY_DIR)) {
-        Arguments result{TRACKSHM_EMULATOR};
-        result.insert(result.end(), arguments.begin(), arguments.end());
-        return result;
+    const Arguments emulator{TRACKSHM_EMULATOR};
+    Arguments result;
+    for (const std::string& argument : arguments) {
+        if (argument.starts_with(TRACKSHM_BINARY_DIR)) result.insert(result.end(), emulator.begin(), emulator.end());
+        result.push_back(argument);
     }
-#endif
+    return result;
+#else
     return arguments;
+#endif
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& strings) {
@@ -68,6 +71,12 @@ ExitStatus to_exit_status(int status) {
 }
 
 }  // namespace
+
+std::string in_shell(const std::string& program) {
+    std::string line;
+    for (const std::string& word : with_emulator({program})) line += (line.empty() ? "" : " ") + word;
+    return line;
+}
 
 Capture::Capture() : fd_(memfd_create("capture", MFD_CLOEXEC)) {
     if (fd_ < 0) throw std::runtime_error("memfd_create failed");

@@ -51,6 +51,9 @@ struct ChildOptions {
     std::optional<uid_t> uid{};  // run as this user and group
 };
 
+// How a shell calls a program of this build.
+std::string in_shell(const std::string& program);
+
 class Child {
 public:
     explicit Child(const Arguments& arguments, const ChildOptions& options = {});

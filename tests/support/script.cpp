@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/script.hpp"
 
+#include <fstream>
 #include <stdexcept>
 
 namespace trackshm::test {
@@ -8,6 +9,7 @@ namespace trackshm::test {
 Script::Script(const Namespace& name_space, const Environment& more)
     : child_({SCRIPT_PROGRAM_PATH}, {name_space.tracked(more)}) {
     answer();
+    std::ifstream("/proc/" + std::to_string(pid()) + "/comm") >> comm_;
 }
 
 std::string Script::operator()(const std::string& command) {

@@ -27,10 +27,13 @@ public:
     ExitStatus finish();
 
     pid_t pid() const { return child_.pid(); }
+    // As the kernel names it: an emulator's name where the tests are of another architecture.
+    const std::string& comm() const { return comm_; }
     Child& child() { return child_; }
 
 private:
     Child child_;
+    std::string comm_;
 };
 
 }  // namespace trackshm::test

@@ -55,8 +55,8 @@ bool has_peak(const json& row, std::uint64_t bytes) {
     return row.at("at_peak").is_object() && row.at("at_peak").at("bytes") == bytes;
 }
 
-json share(pid_t pid, const char* type, std::uint64_t bytes, bool ended) {
-    return {{"pid", pid}, {"comm", "script_program"}, {"type", type}, {"bytes", bytes}, {"ended", ended}};
+json share(const Script& program, const char* type, std::uint64_t bytes, bool ended) {
+    return {{"pid", program.pid()}, {"comm", program.comm()}, {"type", type}, {"bytes", bytes}, {"ended", ended}};
 }
 
 json size_class(std::uint64_t le_bytes, std::uint64_t allocated_total, std::uint64_t live) {
@@ -141,8 +141,8 @@ TEST_CASE("who held what at the peak is known when those who did have ended and 
     second.sync();
     second("alloc 0 600 1 7");
     second.sync();
-    const json expected = {share(second.pid(), "DRAM", 2000, false), share(first.pid(), "DRAM", 1000, false),
-                           share(first.pid(), "L1", 700, false), share(first.pid(), "CIRCULAR_BUFFER", 50, false)};
+    const json expected = {share(second, "DRAM", 2000, false), share(first, "DRAM", 1000, false),
+                           share(first, "L1", 700, false), share(first, "CIRCULAR_BUFFER", 50, false)};
     json row = details_row(name_space, 0, [](const json& r) { return has_peak(r, 3750); });
     CHECK(row.at("peak_bytes") == 3750);
     CHECK(row.at("at_peak").at("holders") == expected);
@@ -167,7 +167,7 @@ TEST_CASE("who held what at the peak is known when those who did have ended and 
     third("alloc 0 4000 0 1");
     third.sync();
     row = details_row(name_space, 0, [](const json& r) { return has_peak(r, 4000); });
-    CHECK(row.at("at_peak").at("holders") == json::array({share(third.pid(), "DRAM", 4000, false)}));
+    CHECK(row.at("at_peak").at("holders") == json::array({share(third, "DRAM", 4000, false)}));
 }
 
 TEST_CASE("the smallest of many holders of a peak are summed up") {
@@ -247,7 +247,7 @@ TEST_CASE("a failed allocation shows who asked for what, and what was live when 
     CHECK(failure.at("size_bytes") == 123456);
     CHECK(failure.at("type") == "L1");
     CHECK(failure.at("pid") == program.pid());
-    CHECK(failure.at("comm") == "script_program");
+    CHECK(failure.at("comm") == program.comm());
     CHECK(failure.at("count") == 1);
     CHECK(failure.at("largest_gathering_ns") == 0);
     const json largest = failure.at("largest");
@@ -328,7 +328,7 @@ TEST_CASE("without room in /dev/shm a new device is counted, and has a past once
     program("alloc 1 600 0 4");
     program.sync();
     row = details_row(name_space, 1, [](const json& r) { return has_peak(r, 1600); });
-    CHECK(row.at("at_peak").at("holders") == json::array({share(program.pid(), "DRAM", 1600, false)}));
+    CHECK(row.at("at_peak").at("holders") == json::array({share(program, "DRAM", 1600, false)}));
 }
 
 }  // namespace trackshm::test

@@ -350,7 +350,7 @@ TEST_CASE("series of processes are made when asked for, and no more than asked f
     const auto series_of = [](const std::string& pid, const std::string& comm) {
         return "trackshm_process_live_bytes{pid=\"" + pid + "\",comm=\"" + comm + "\",device=\"0\",buffer_type=\"DRAM\"}";
     };
-    const std::string comm = std::filesystem::path(SCRIPT_PROGRAM_PATH).filename().string().substr(0, 15);
+    const std::string& comm = programs[3]->comm();
     CHECK(live == std::map<std::string, double>{{series_of(std::to_string(programs[3]->pid()), comm), 400},
                                                 {series_of(std::to_string(programs[2]->pid()), comm), 300},
                                                 {series_of("0", "(others)"), 300}});

@@ -64,7 +64,7 @@ TEST_CASE("programs started by posix_spawn and by vfork are processes of their o
     const std::string way = GENERATE("spawn", "vfork");
     Script program(name_space);
     program("alloc 0 100 0 1");
-    CHECK(program(way + " " + CROWD_PROGRAM_PATH + " row 3") == "0");  // its own answer
+    CHECK(program(way + " " + in_shell(CROWD_PROGRAM_PATH) + " row 3") == "0");  // its own answer
     std::istringstream answer(program.answer());
     pid_t child = 0;
     int status = -1;

@@ -191,7 +191,7 @@ TEST_CASE("metrics hold what JSON holds, for Prometheus's parser") {
     CHECK(sample(samples, "trackshm_exited_leaked_bytes", json::object()) == 11);
     CHECK(sample(samples, "trackshm_process_live_bytes",
                  {{"pid", std::to_string(busy.first.pid())},
-                  {"comm", "script_program"},
+                  {"comm", busy.first.comm()},
                   {"device", "3"},
                   {"buffer_type", "L1"}}) == 20);
     REQUIRE_PARSED(without_processes, "prom", busy.output_of({"--format", "prom"}));

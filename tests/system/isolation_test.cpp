@@ -50,6 +50,17 @@ std::unique_ptr<Child> aggregator_of(const Namespace& name_space, uid_t user) {
     return child;
 }
 
+constexpr const char* needs_pid_namespaces = "no pid namespace can be made here";
+
+// The command in a pid namespace of its own, which ends with it.
+Arguments with_own_pids(const Arguments& command) {
+    Arguments arguments{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"};
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    return arguments;
+}
+
+bool can_have_own_pids() { return geteuid() == 0 && run(with_own_pids({"true"})).status.exited_with(0); }
+
 // A tracked process of some user that holds `buffers` buffers of 10 bytes on the device.
 class Program {
 public:
@@ -253,14 +264,9 @@ TEST_CASE("a user's own aggregator comes before root's, and no process is draine
 
 TEST_CASE("a process in another pid namespace is alive while it lives, whatever its pid means here") {
     const Namespace name_space;
-    const Arguments in_own_pids{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"};
-    if (geteuid() != 0 || run({"unshare", "--pid", "--fork", "--mount-proc", "true"}).status.code != 0) {
-        SKIP_TEST("no pid namespace can be made here");
-    }
+    if (!can_have_own_pids()) SKIP_TEST(needs_pid_namespaces);
     Aggregator aggregator(name_space);
-    Arguments arguments = in_own_pids;
-    arguments.push_back(SCRIPT_PROGRAM_PATH);
-    Child program(arguments, {name_space.tracked()});
+    Child program(with_own_pids({SCRIPT_PROGRAM_PATH}), {name_space.tracked()});
     CHECK(program.read_line() == "ok 1");  // its own pid there: init's here
     program.write_line("alloc 5 500 0 1");
     CHECK(program.read_line() == "ok");
@@ -281,6 +287,33 @@ TEST_CASE("a process in another pid namespace is alive while it lives, whatever 
     CHECK(eventually([&] { return exited_row(shmtop_json(name_space), seen_from_here).is_object(); }));
     CHECK(device_row(shmtop_json(name_space), 5).at("live_bytes") == 0);
     CHECK(eventually([&] { return name_space.segments("p").empty(); }));
+}
+
+TEST_CASE("a process that the aggregator cannot see has no pid for it, rather than somebody else's") {
+    const Namespace name_space;
+    if (!can_have_own_pids()) SKIP_TEST(needs_pid_namespaces);
+    Child aggregator(with_own_pids({SHM_AGGREGATOR_PATH, "--namespace", name_space.name()}));
+    aggregator.read_error_line_with("ready");
+    Script program(name_space);
+    program("alloc 5 500 0 1");
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    REQUIRE(snapshot.at("processes").size() == 1);
+    CHECK(snapshot.at("processes")[0].at("pid") == nullptr);
+    CHECK(snapshot.at("processes")[0].at("own_pid") == program.pid());
+    CHECK(snapshot.at("processes")[0].at("comm") == program.comm());
+    const json buffers = json::parse(run({SHMDUMP_PATH, "--namespace", name_space.name(), "buffers", "--json"}).output);
+    REQUIRE(buffers.size() == 1);
+    CHECK(buffers[0].at("pid") == nullptr);
+    CHECK(device_row(snapshot, 5).at("live_bytes") == 500);
+
+    program.child().kill();
+    const auto has_its_end = [&] { return !shmtop_json(name_space).at("exited").empty(); };
+    REQUIRE(eventually(has_its_end));
+    const json after = shmtop_json(name_space);
+    CHECK(after.at("exited")[0].at("pid") == nullptr);
+    CHECK(after.at("exited")[0].at("leaked_bytes") == 500);
+    CHECK(device_row(after, 5).at("live_bytes") == 0);
 }
 
 TEST_CASE("an old segment whose pid belongs to a living process now is reaped, not adopted") {

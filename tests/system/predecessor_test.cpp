@@ -315,7 +315,7 @@ TEST_CASE("a pid that comes back while no aggregator runs is another process") {
     const Namespace name_space;
     Script program(name_space);
     program("alloc 0 600 0 1");
-    program.send(std::string("exec ") + SCRIPT_PROGRAM_PATH);  // a new process under the old pid
+    program.send("exec " + in_shell(SCRIPT_PROGRAM_PATH));  // a new process under the old pid
     program.answer();
     program("alloc 0 7 0 1");
     Aggregator aggregator(name_space);

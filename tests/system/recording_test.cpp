@@ -163,7 +163,7 @@ TEST_CASE("a recording stops with its last whole frame when the disk is full") {
     const TemporaryDirectory directory;
     const std::string file = directory / "r.trk";
     Aggregator aggregator(name_space);
-    const std::string line = "(ulimit -f 1; " + std::string(SHMTOP_PATH) + " --namespace " + name_space.name() +
+    const std::string line = "(ulimit -f 1; " + in_shell(SHMTOP_PATH) + " --namespace " + name_space.name() +
                              " --record " + file + " -r 10) 2>&1 | cat >&2; exit ${PIPESTATUS[0]}";
     CHECK(is_error(run({"/bin/bash", "-c", line}), 1, "cannot record to " + file));
     const CommandResult result = replay(file, {"--json", "-n", "0"});

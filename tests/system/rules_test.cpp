@@ -38,7 +38,7 @@ TEST_CASE("an allocation adds its size and one buffer to its process, device and
     CHECK(device_row(snapshot, 3).at("live_bytes") == 4196);
     const json process = process_row(snapshot, program.pid());
     REQUIRE(process.is_object());
-    CHECK(process.at("comm") == "script_program");
+    CHECK(process.at("comm") == program.comm());
     CHECK(process.at("exact") == true);
     CHECK(process.at("live_bytes") == 4196);
     CHECK(process.at("live_buffers") == 2);

@@ -358,7 +358,7 @@ TEST_CASE("an aggregator started with too few descriptors either serves and can 
     for (const int files : {4, 5, 6, 7, 8, 16, 27}) {
         INFO(files << " descriptors");
         const Namespace name_space;
-        Child aggregator({"sh", "-c", "ulimit -n " + std::to_string(files) + "; exec " + SHM_AGGREGATOR_PATH +
+        Child aggregator({"sh", "-c", "ulimit -n " + std::to_string(files) + "; exec " + in_shell(SHM_AGGREGATOR_PATH) +
                                           " --namespace " + name_space.name()});
         REQUIRE(eventually([&] { return aggregator.error_output().find('\n') != std::string::npos; }));
         if (aggregator.error_output().find("ready") != std::string::npos) {

@@ -27,7 +27,7 @@ Arguments shmtop_arguments(const Namespace& name_space, const Arguments& more) {
 }
 
 std::string in_shell(const Namespace& name_space, const std::string& more) {
-    return std::string(SHMTOP_PATH) + " --namespace " + name_space.name() + " " + more;
+    return test::in_shell(SHMTOP_PATH) + " --namespace " + name_space.name() + " " + more;
 }
 
 bool is_document(const std::string& text) {

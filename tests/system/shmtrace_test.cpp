@@ -120,7 +120,7 @@ TEST_CASE("who holds what is exported as a profile") {
     program("alloc 4 7 1 3");
     program("usage 65535 7 4096");
     program.sync();
-    const std::string holder = "script_program (" + std::to_string(program.pid()) + ")";
+    const std::string holder = program.comm() + " (" + std::to_string(program.pid()) + ")";
     const auto check_profile = [&](const std::string& bytes) {
         REQUIRE_PARSED(samples, "pprof", bytes);
         CHECK(samples.size() == 3);

@@ -7,16 +7,20 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
 #include "support/script.hpp"
 #include "support/skip.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace trackshm::test {
 
 using nlohmann::json;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -76,7 +80,7 @@ TEST_CASE("every program has a help and a version that names the layout") {
             const CommandResult version = run({tool, flag});
             CHECK(version.status.exited_with(0));
             CHECK(version.output.find("layout") != std::string::npos);
-            CHECK(version.output.find(std::filesystem::path(tool).filename()) != std::string::npos);
+            CHECK(version.output.find(fs::path(tool).filename()) != std::string::npos);
         }
     }
 }
@@ -94,6 +98,8 @@ TEST_CASE("a bad value is a usage error") {
     check_fails(shmtop(name_space, {"--device", "1-"}), 2);
     check_fails(shmtop(name_space, {"--type", "NO_SUCH_TYPE"}), 2);
     check_fails(shmtop(name_space, {"--sort", "colour"}), 2);
+    check_fails(shmtop(name_space, {"--check", "exact == 1", "--wait", "nan"}), 2);
+    check_fails(run({SHMTRACE_PATH, "--live", "--seconds", "nan"}), 2);
     check_fails(run({SHMTOP_PATH, "--namespace", "a.b"}), 2);
     check_fails(run({SHM_AGGREGATOR_PATH, "--namespace", "a/b"}), 2);
 }
@@ -118,6 +124,21 @@ TEST_CASE("of a namespace without a segment there is nothing to list, and nothin
     CHECK(with({"clean"}).status.exited_with(0));
     const Script program(name_space);
     CHECK(with({"segments"}).status.exited_with(3));  // it has reported nothing yet
+}
+
+TEST_CASE("a reader whose segment is cut off under it says so and exits with 1") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Child reader({SHMTOP_PATH, "--namespace", name_space.name(), "--json", "-n", "0", "-r", "10"});
+    reader.read_line();
+    aggregator.child().signal(SIGSTOP);  // it shares the fate of what it publishes
+    const auto segments = name_space.segments("stats");
+    REQUIRE(segments.size() == 1);
+    fs::resize_file("/dev/shm/" + segments[0], 0);
+    CHECK(reader.wait().exited_with(1));
+    CHECK(count_lines_with(reader.error_output(), "") == 1);
+    CHECK(reader.error_output().find("shmtop: a segment in /dev/shm was cut off") == 0);
+    aggregator.child().kill();
 }
 
 TEST_CASE("readers of a stopped or killed aggregator exit with 3 instead of showing stale figures") {
@@ -231,6 +252,18 @@ TEST_CASE("cleaning takes nothing from a living process") {
         return segment.find(".p." + std::to_string(living.pid()) + ".") != std::string::npos;
     }));
     living.finish();
+}
+
+TEST_CASE("malloc hooks whose path the loader would take apart are refused") {
+    const TemporaryDirectory directory;
+    const fs::path place = directory / "with blank";
+    fs::create_directory(place);
+    fs::copy_file(SHMRUN_PATH, place / "shmrun");
+    std::ofstream(place / "libtrackshm_malloc.so") << "found, and not preloaded";
+    const CommandResult result = run({place / "shmrun", "--malloc", "--", "true"});
+    check_fails(result, 1);
+    CHECK(result.error_output.find("with blank/libtrackshm_malloc.so") != std::string::npos);
+    CHECK(run({place / "shmrun", "--", "true"}).status.exited_with(0));
 }
 
 TEST_CASE("a program is run with tracking on and its exit code is passed on") {

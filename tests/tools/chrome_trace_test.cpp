@@ -64,6 +64,28 @@ TEST_CASE("a process is a counter with a series per device, which falls to zero 
     CHECK(names[0].at("args").at("name") == "devices of namespace test");
 }
 
+TEST_CASE("a pid that comes back has the name of who has it now") {
+    std::vector<stats::Snapshot> frames{later(0), later(1), later(2)};
+    for (std::size_t i = 1; i < frames.size(); ++i) {
+        for (stats::Process& process : frames[i].processes) {
+            if (process.pid == 20) process.comm = "next";
+        }
+    }
+    std::vector<std::string> names;
+    for (const Json& event : events(frames, "M", "process_name")) {
+        if (event.at("pid") == 20) names.push_back(event.at("args").at("name"));
+    }
+    CHECK(names == std::vector<std::string>{"big", "next"});
+}
+
+TEST_CASE("processes without a pid do not take each other's name in every frame") {
+    std::vector<stats::Snapshot> frames{later(0), later(1)};
+    for (stats::Snapshot& frame : frames) {
+        for (stats::Process& process : frame.processes) process.pid = 0;
+    }
+    CHECK(events(frames, "M", "process_name").size() == 2);  // the aggregator's, too
+}
+
 TEST_CASE("the end of a process is an instant with its leak, told once, and only of those that ended meanwhile") {
     std::vector<stats::Snapshot> frames{later(0), later(10), later(20)};
     stats::Exited ended = frames[0].exited[0];

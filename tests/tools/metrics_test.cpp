@@ -121,6 +121,7 @@ TEST_CASE("processes that cannot be told apart share one series") {
     CHECK(value_of(families, "trackshm_process_live_buffers", labels) == 3);
     CHECK(value_of(families, "trackshm_process_peak_bytes", labels) == 100);
     CHECK(value_of(families, "trackshm_process_exact", {{"pid", "0"}, {"comm", "job"}}) == 0);
+    CHECK(find(families, "trackshm_process_events_reported_total") == nullptr);  // it would go back when one ends
 }
 
 TEST_CASE("no family has two samples with the same labels") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shmtop/screen/compose.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
@@ -306,6 +307,22 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
     screen.input.snapshot.aggregator_alive = true;
     screen.input.snapshot.heartbeat_age_ns = 9 * second_ns;
     CHECK(screen.shows("The aggregator has not moved for 9 s"));
+}
+
+TEST_CASE("health is in sight however long the name of the namespace is") {
+    TestScreen screen;
+    screen.input.snapshot.name_space = std::string(32, 'n');
+    screen.input.snapshot.aggregator_pid = 4194304;
+    screen.input.snapshot.start_count = 1000;
+    screen.state.paused = true;
+    CHECK(screen.lines()[0] == "trackshm nnnnnnnnnnnnnnnnnnnnnn~  aggregator 4194304 (start 1000)  exact  PAUSED");
+    screen.input.snapshot.exact = false;
+    screen.input.snapshot.aggregator_alive = false;
+    CHECK(screen.lines()[0].find("GONE  NOT EXACT  PAUSED") != std::string::npos);
+    screen.size.columns = 120;
+    const std::string wide = screen.lines()[0];
+    CHECK(wide.find("trackshm " + screen.input.snapshot.name_space + "  ") == 0);
+    CHECK(std::count(wide.begin(), wide.end(), ':') == 2);  // the time of day
 }
 
 TEST_CASE("a recording says so at the head") {

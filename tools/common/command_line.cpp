@@ -5,15 +5,29 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <string>
 
 #include "common/exit_code.hpp"
+#include "common/truncation_guard.hpp"
 #include "shm/process_abi.hpp"
 
 namespace trackshm::tools {
 
 std::string version_text(std::string_view program) {
     return fmt::format("{} {} (layout version {})", program, TRACKSHM_VERSION, shm::layout_version);
+}
+
+CLI::Validator number_between(double least, double most) {
+    const auto complaint_about = [least, most](const std::string& text) -> std::string {
+        char* end = nullptr;
+        const double number = std::strtod(text.c_str(), &end);
+        const bool is_number = !text.empty() && *end == '\0';
+        if (is_number && number >= least && number <= most) return {};
+        return fmt::format("{} is not a number between {} and {}", text, least, most);
+    };
+    return {complaint_about, fmt::format("[{} - {}]", least, most)};
 }
 
 void add_common_flags(CLI::App& app, const std::string& program) {
@@ -44,6 +58,7 @@ void print_error(std::string_view program, std::string_view message) {
 
 int run_program(std::string_view program, int (*run)(int argc, char** argv), int argc, char** argv) {
     try {
+        guard_against_truncation(program);
         return run(argc, argv);
     } catch (const std::exception& error) {
         print_error(program, error.what());

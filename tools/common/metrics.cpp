@@ -306,7 +306,11 @@ MetricFamily allocation_sizes(const Snapshot& snapshot, const stats::Details& de
 void add_processes(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
     for (const auto& [metric, merge] : process_metrics) {
         MergedSamples samples(merge);
-        for (const Process& process : snapshot.processes) samples.add(labels_of(process), *metric.value(process));
+        for (const Process& process : snapshot.processes) {
+            // A sum of counters goes back when one of them ends, and a rate of it would be nonsense.
+            if (process.pid == 0 && metric.type == counter) continue;
+            samples.add(labels_of(process), *metric.value(process));
+        }
         families.push_back({metric.name, metric.help, metric.type, samples.take()});
     }
     for (const auto& [metric, merge] : usage_metrics) {

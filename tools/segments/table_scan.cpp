@@ -99,7 +99,7 @@ bool pass(int fd, TableHeader& header, const Visit& visit) {
 bool open_table(const FileDescriptor& fd, TableHeader& header, TableScan& scan) {
     if (!fd.is_open() || !read_header(fd.get(), header)) return false;
     scan.readable = true;
-    scan.pid = header.pid > 0 ? header.pid : header.own_pid;
+    scan.pid = header.pid;
     scan.uid = header.uid;
     scan.comm.assign(header.comm, strnlen(header.comm, sizeof header.comm));
     // The process ended: what it held is released.

@@ -22,7 +22,7 @@ struct LiveBuffer {
 struct TableScan {
     bool readable = false;    // a table of this layout
     bool consistent = false;  // nothing changed while it was read, so this is one moment
-    std::int32_t pid = 0;
+    std::int32_t pid = 0;     // 0: not to be seen from the aggregator's pid namespace
     std::uint32_t uid = 0;
     std::string comm;
     std::vector<LiveBuffer> buffers;  // oldest first

@@ -56,16 +56,17 @@ OutputResult write_buffers_text(const BufferListing& listing, const WriteText& w
                                      "ID", "SIZE", "AGE");
     return write_rows(listing, write, std::move(header),
                       [](std::string& text, const TableScan& table, const LiveBuffer& buffer) {
-        fmt::format_to(std::back_inserter(text), "{:>7} {} {:>6} {:<15} {:>#18x} {:>15} {:>6}\n", table.pid,
+        fmt::format_to(std::back_inserter(text), "{:>7} {} {:>6} {:<15} {:>#18x} {:>15} {:>6}\n", table.pid > 0 ? std::to_string(table.pid) : "-",
                        fit_left(printable(table.comm), 15), buffer.device, stats::type_name(buffer.type), buffer.id,
                        buffer.size_bytes, format_duration(buffer.age_ns));
     });
 }
 
 OutputResult write_buffers_json(const BufferListing& listing, const WriteText& write) {
+    using Json = nlohmann::ordered_json;
     const char* separator = "";
     const auto append_row = [&](std::string& text, const TableScan& table, const LiveBuffer& buffer) {
-        const nlohmann::ordered_json row = {{"pid", table.pid},
+        const Json row = {{"pid", table.pid > 0 ? Json(table.pid) : Json(nullptr)},
                                             {"comm", printable_in_json(table.comm)},
                                             {"device", buffer.device},
                                             {"type", stats::type_name(buffer.type)},

@@ -31,6 +31,8 @@ std::optional<std::string> find_malloc_hooks() {
     return std::nullopt;
 }
 
+bool can_be_preloaded(const std::string& library) { return library.find_first_of(" :") == std::string::npos; }
+
 std::string preload_first(const std::string& library, const char* already_preloaded) {
     if (already_preloaded == nullptr || *already_preloaded == '\0') return library;
     return library + ':' + already_preloaded;

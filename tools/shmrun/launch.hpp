@@ -16,6 +16,9 @@ inline constexpr int exit_program_not_found = 127;
 // libtrackshm_malloc.so: beside this executable in a build tree, else in the library directory of its installation.
 std::optional<std::string> find_malloc_hooks();
 
+// LD_PRELOAD is a list: no name in it can hold what separates names, ld.so(8).
+bool can_be_preloaded(const std::string& library);
+
 // The value LD_PRELOAD gets: `library` first, then what was there.
 std::string preload_first(const std::string& library, const char* already_preloaded);
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,15 +47,21 @@ std::vector<std::string> program_of(const CLI::App& app) {
     return words;
 }
 
-// Sets TRACKSHM and its companions, and LD_PRELOAD. False if the malloc hooks are nowhere to be found.
-bool prepare_environment(const Options& options) {
+// Sets TRACKSHM and its companions, and LD_PRELOAD. Returns what stands in the way of the malloc hooks, if anything does.
+std::optional<std::string> prepare_environment(const Options& options) {
     setenv("TRACKSHM", "1", 1);
     setenv("TRACKSHM_NAMESPACE", options.name_space.c_str(), 1);
-    if (!options.hooks_malloc) return true;
+    if (!options.hooks_malloc) return std::nullopt;
     const auto library = find_malloc_hooks();
-    if (!library) return false;
+    if (!library) {
+        return "libtrackshm_malloc.so is neither beside shmrun nor in " TRACKSHM_BIN_TO_LIB
+               " from there: reinstall trackshm";
+    }
+    if (!can_be_preloaded(*library)) {
+        return fmt::format("the loader takes the blank or colon in '{}' for the end of a name: move trackshm", *library);
+    }
     setenv("LD_PRELOAD", preload_first(*library, getenv("LD_PRELOAD")).c_str(), 1);
-    return true;
+    return std::nullopt;
 }
 
 int start(const Options& options) {
@@ -85,9 +92,8 @@ int run(int argc, char** argv) {
     if (!has_separator && options.program.front().starts_with('-')) {
         return usage_error(program_name, fmt::format("there is no option '{}'", options.program.front()));
     }
-    if (!prepare_environment(options)) {
-        print_error(program_name, "libtrackshm_malloc.so is neither beside shmrun nor in " TRACKSHM_BIN_TO_LIB
-                                  " from there: reinstall trackshm");
+    if (const auto problem = prepare_environment(options)) {
+        print_error(program_name, *problem);
         return exit_failure;
     }
     if (const auto reason = why_not_tracked()) {

@@ -22,24 +22,19 @@ BufferLookout::~BufferLookout() {
 }
 
 std::shared_ptr<const TopBuffers> BufferLookout::latest() {
-    std::shared_ptr<const TopBuffers> latest;
-    {
-        const std::lock_guard lock(mutex_);
-        latest = latest_;
-    }
     if (!is_looking_) {
         if (thread_.joinable()) thread_.join();
-        const std::uint64_t pause_ns =
-            latest == nullptr ? 0 : std::max(shortest_pause_ns, pause_per_look * latest->duration_ns);
-        if (latest == nullptr || shm::unix_ns() >= latest->time_unix_ns + pause_ns) {
+        if (shm::monotonic_ns() >= next_look_ns_) {
             is_looking_ = true;
             thread_ = std::thread([this] { look(); });
         }
     }
-    return latest;
+    const std::lock_guard lock(mutex_);
+    return latest_;
 }
 
 void BufferLookout::look() {
+    const std::uint64_t begin_ns = shm::monotonic_ns();
     try {
         auto found = std::make_shared<TopBuffers>(find_top_buffers(name_space_, buffers_kept, wants_, stop_));
         const std::lock_guard lock(mutex_);
@@ -47,6 +42,8 @@ void BufferLookout::look() {
     } catch (const std::exception&) {
         // No memory now: the next look may have some. What was seen before stays, with its age.
     }
+    const std::uint64_t end_ns = shm::monotonic_ns();
+    next_look_ns_ = std::max(begin_ns + shortest_pause_ns, end_ns + pause_per_look * (end_ns - begin_ns));
     is_looking_ = false;
 }
 

@@ -36,6 +36,7 @@ private:
     std::atomic<bool> is_looking_{false};
     std::mutex mutex_;  // over latest_
     std::shared_ptr<const TopBuffers> latest_;
+    std::uint64_t next_look_ns_ = 0;  // by the monotonic clock; the thread's while it looks
     std::thread thread_;
 };
 

@@ -5,24 +5,18 @@
 
 #include <termios.h>
 
-#include <array>
-#include <csignal>
 #include <string>
 
 namespace trackshm::tools {
 
+// One at a time.
 class CrashGuard {
 public:
     // The terminal gets back the modes it had before, and is sent the farewell.
     CrashGuard(const termios& modes_before, const std::string& farewell);
-    ~CrashGuard();  // signals do again what they did before
+    ~CrashGuard();  // signals do again what they did before, as they do once the terminal is given back
     CrashGuard(const CrashGuard&) = delete;
     CrashGuard& operator=(const CrashGuard&) = delete;
-
-private:
-    static constexpr std::array guarded_ = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
-
-    std::array<struct sigaction, guarded_.size()> previous_actions_{};
 };
 
 }  // namespace trackshm::tools

@@ -163,7 +163,10 @@ void CursesScreen::draw(const Canvas& canvas) {
 
 std::optional<Key> CursesScreen::next_key() {
     wint_t code = 0;
-    const int kind = get_wch(&code);
+    int kind = ERR;
+    do {
+        kind = get_wch(&code);
+    } while (kind == KEY_CODE_YES && code == KEY_RESIZE);  // no key of the user's: size() sees it
     if (kind == ERR) return std::nullopt;
     if (kind == KEY_CODE_YES) return function_key(static_cast<int>(code));
     if (code == redraw_code) clearok(curscr, TRUE);

@@ -122,7 +122,7 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
         ->option_text("EXPR");
     app.add_option("--wait", raw.wait_seconds, "With --check: give it so long to hold, and the aggregator to appear")
         ->option_text("SECONDS")
-        ->check(CLI::Range(0.0, 1e6));
+        ->check(number_between(0, 1e6));
     app.add_option("-o,--output", options.output_file,
                    "Write there instead of stdout, replacing the file atomically; an endless run keeps the last frame")
         ->option_text("FILE");

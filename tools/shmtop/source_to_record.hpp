@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the live screen shows, recorded as it is shown.
+// What the live screen shows, recorded as it is shown, but for the old figures of an aggregator that is gone.
 #pragma once
 
 #include <string>
@@ -20,13 +20,14 @@ public:
     void gather(const Wanted& wanted, const stats::Snapshot& snapshot, Extras& extras) override {
         source_.gather(wanted, snapshot, extras);
     }
-    std::string status() const override { return "recording"; }
+    std::string status() const override { return is_waiting_ ? "not recording" : "recording"; }
 
 private:
     SnapshotSource& source_;
     stats::Reader& reader_;
     Recorder& recorder_;
     stats::Details details_;
+    bool is_waiting_ = false;  // for an aggregator
 };
 
 }  // namespace trackshm::tools

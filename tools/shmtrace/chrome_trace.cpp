@@ -78,7 +78,7 @@ void ChromeTrace::add_processes(const stats::Snapshot& snapshot) {
 void ChromeTrace::add_ends(const stats::Snapshot& snapshot) {
     for (const stats::Exited& ended : snapshot.exited) {
         if (ended.end_unix_ns < start_unix_ns_ || !ended_.emplace(ended.pid, ended.end_unix_ns).second) continue;
-        name_process(ended.pid, printable(ended.comm));
+        if (!named_.contains(ended.pid)) name_process(ended.pid, printable(ended.comm));
         events_.push_back({{"ph", "i"},
                            {"s", "p"},
                            {"name", ended.clean ? "ended" : "ended without exit()"},
@@ -93,7 +93,10 @@ void ChromeTrace::add_ends(const stats::Snapshot& snapshot) {
 }
 
 void ChromeTrace::name_process(std::int32_t pid, const std::string& name) {
-    if (!named_.insert(pid).second) return;
+    const auto [shown, is_new] = named_.try_emplace(pid, name);
+    const bool is_of_several = pid == 0;  // of all that the aggregator cannot see
+    if (!is_new && (shown->second == name || is_of_several)) return;
+    shown->second = name;
     events_.push_back({{"ph", "M"}, {"name", "process_name"}, {"pid", pid}, {"args", {{"name", name}}}});
 }
 

@@ -44,7 +44,7 @@ private:
     std::uint64_t start_unix_ns_ = 0;
     double now_us_ = 0;
     std::int32_t devices_pid_ = 0;
-    std::set<std::int32_t> named_;
+    std::map<std::int32_t, std::string> named_;  // as last written: a pid may come back
     std::set<std::pair<std::int32_t, std::uint64_t>> ended_;  // pid and when
     std::map<Track, Json> shown_;                             // the last value of every counter
     bool has_begun_ = false;

@@ -127,7 +127,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--live", options.live, "Export what happens from now on instead");
     app.add_option("--seconds", options.seconds, "With --live: for how long")
         ->option_text("N (default: 10; for pprof 0)")
-        ->check(CLI::Range(0.0, 86400.0));
+        ->check(number_between(0, 86400));
     app.add_option("-r,--refresh", options.refresh_ms, "With --live: time between frames")
         ->option_text("MS (default: 100)")
         ->check(CLI::Range(10, 86'400'000));

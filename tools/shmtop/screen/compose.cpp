@@ -222,7 +222,7 @@ Layout lay_out(Size size, const ScreenInput& input, const UiState& state, const 
     };
     // A row for the title whatever happens; then the list; then what helps.
     const std::size_t header_share = std::max<std::size_t>(1, size.rows / 4);
-    layout.header = take(header_lines(input, state, std::min(header_share, max_header_lines)).size());
+    layout.header = take(header_lines(input, state, {std::min(header_share, max_header_lines), size.columns}).size());
     if (size.rows >= 4 || state.prompt || !state.message.empty()) layout.footer = take(1);
     if (size.rows >= 5) layout.tabs = take(1);
     if (left > min_list_rows) layout.notes = take(std::min(model.notes.size(), left - min_list_rows));
@@ -241,7 +241,7 @@ Canvas compose(Size size, const ScreenInput& input, UiState& state) {
     settle(state.position(), model, layout.page_rows());
 
     std::size_t row = 0;
-    for (const StyledLine& line : header_lines(input, state, layout.header)) draw_line(canvas, row++, line);
+    for (const StyledLine& line : header_lines(input, state, {layout.header, size.columns})) draw_line(canvas, row++, line);
     if (layout.tabs != 0) draw_tabs(canvas, row++, state);
     if (state.overlay == Overlay::none) {
         draw_body(canvas, row, layout, input, state, model);

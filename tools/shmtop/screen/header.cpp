@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "common/text.hpp"
 #include "common/units.hpp"
 #include "shmtop/summary.hpp"
 
@@ -16,18 +17,30 @@ constexpr Style bold{.bold = true};
 constexpr Style warning{.tone = Tone::warning, .bold = true};
 constexpr Style critical{.tone = Tone::critical, .bold = true};
 
-StyledLine title_line(const ScreenInput& input, const UiState& state) {
+StyledLine health(const ScreenInput& input, const UiState& state) {
     const stats::Snapshot& snapshot = input.snapshot;
-    StyledLine line = {{fmt::format("trackshm {}", snapshot.name_space), bold},
-                       {fmt::format("  {}  ", clock_text(snapshot.time_unix_ns)), {}}};
+    StyledLine line;
     if (!snapshot.aggregator_alive) {
-        line.push_back({aggregator_text(snapshot) + " GONE  ", critical});
+        line.push_back({"  " + aggregator_text(snapshot) + " GONE", critical});
     } else if (!input.can_seek) {  // nobody can do anything about a recording's
-        line.push_back({aggregator_text(snapshot) + "  ", {}});
+        line.push_back({"  " + aggregator_text(snapshot), {}});
     }
-    line.push_back(snapshot.exact ? Segment{"exact", good} : Segment{"NOT EXACT", critical});
+    line.push_back(snapshot.exact ? Segment{"  exact", good} : Segment{"  NOT EXACT", critical});
     if (state.paused) line.push_back({"  PAUSED", warning});
     if (!input.source_status.empty()) line.push_back({"  " + input.source_status, bold});
+    return line;
+}
+
+// Whose figures these are and of when, as far as there are columns beside the health.
+StyledLine title_line(const ScreenInput& input, const UiState& state, std::size_t columns) {
+    StyledLine line = health(input, state);
+    std::size_t left = columns;
+    for (const Segment& segment : line) left -= std::min(left, text_width(segment.text));
+    constexpr std::string_view program = "trackshm ";
+    const std::string name = cut(program.data() + input.snapshot.name_space, std::max(left, program.size()));
+    const std::string clock = "  " + clock_text(input.snapshot.time_unix_ns);
+    if (text_width(name) + text_width(clock) <= left) line.insert(line.begin(), {clock, {}});
+    line.insert(line.begin(), {name, bold});
     return line;
 }
 
@@ -66,8 +79,8 @@ std::vector<StyledLine> problem_lines(const stats::Snapshot& snapshot) {
 
 }  // namespace
 
-std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& state, std::size_t max_lines) {
-    std::vector<StyledLine> lines = {title_line(input, state)};
+std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& state, Size room) {
+    std::vector<StyledLine> lines = {title_line(input, state, room.columns)};
     std::vector<StyledLine> problems = problem_lines(input.snapshot);
     const bool stands_still = !standstill_text(input.snapshot).empty();
     // That the figures are old comes before the figures.
@@ -78,7 +91,7 @@ std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& st
     lines.push_back({{totals_text(input.snapshot), {}}});
     lines.push_back(counter_line(input.snapshot));
     for (StyledLine& problem : problems) lines.push_back(std::move(problem));
-    if (lines.size() > max_lines) lines.resize(max_lines);
+    if (lines.size() > room.rows) lines.resize(room.rows);
     return lines;
 }
 

@@ -19,8 +19,9 @@ struct Segment {
 };
 using StyledLine = std::vector<Segment>;
 
-// At most `max_lines`, the most important ones.
-std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& state, std::size_t max_lines);
+// At most as many rows as `room` has, the most important ones. The first says whether the figures are good, however narrow
+// it is: the name of the namespace makes way.
+std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& state, Size room);
 
 // The names of the views, and what limits the list.
 void draw_tabs(Canvas& canvas, std::size_t row, const UiState& state);
