@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <regex>
 #include <set>
@@ -12,6 +14,7 @@
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
 #include "support/namespace.hpp"
+#include "support/temporary_directory.hpp"
 
 #ifdef TRACKSHM_MALLOC_PROGRAMS
 
@@ -241,4 +244,18 @@ TEST_CASE("shmrun says in one line what is wrong") {
         CHECK(result.status.exited_with(2));
         CHECK(std::count(result.error_output.begin(), result.error_output.end(), '\n') == 1);
     }
+}
+
+TEST_CASE("malloc hooks whose path the loader would take apart are refused") {
+    using namespace trackshm::test;
+    const TemporaryDirectory directory;
+    const std::filesystem::path place = directory / "with blank";
+    std::filesystem::create_directory(place);
+    std::filesystem::copy_file(SHMRUN_PATH, place / "shmrun");
+    std::ofstream(place / "libtrackshm_malloc.so") << "found, and not preloaded";
+    const CommandResult result = run({place / "shmrun", "--malloc", "--", "true"});
+    CHECK(result.status.exited_with(1));
+    CHECK(count_lines_with(result.error_output, "") == 1);
+    CHECK(result.error_output.find("with blank/libtrackshm_malloc.so") != std::string::npos);
+    CHECK(run({place / "shmrun", "--", "true"}).status.exited_with(0));
 }

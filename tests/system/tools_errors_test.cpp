@@ -9,13 +9,11 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
 #include "support/script.hpp"
 #include "support/skip.hpp"
-#include "support/temporary_directory.hpp"
 
 namespace trackshm::test {
 
@@ -252,18 +250,6 @@ TEST_CASE("cleaning takes nothing from a living process") {
         return segment.find(".p." + std::to_string(living.pid()) + ".") != std::string::npos;
     }));
     living.finish();
-}
-
-TEST_CASE("malloc hooks whose path the loader would take apart are refused") {
-    const TemporaryDirectory directory;
-    const fs::path place = directory / "with blank";
-    fs::create_directory(place);
-    fs::copy_file(SHMRUN_PATH, place / "shmrun");
-    std::ofstream(place / "libtrackshm_malloc.so") << "found, and not preloaded";
-    const CommandResult result = run({place / "shmrun", "--malloc", "--", "true"});
-    check_fails(result, 1);
-    CHECK(result.error_output.find("with blank/libtrackshm_malloc.so") != std::string::npos);
-    CHECK(run({place / "shmrun", "--", "true"}).status.exited_with(0));
 }
 
 TEST_CASE("a program is run with tracking on and its exit code is passed on") {

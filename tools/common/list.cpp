@@ -4,26 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
+
+#include "common/number.hpp"
+#include "common/text.hpp"
 
 namespace trackshm::tools {
-namespace {
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-    std::uint64_t number = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (text.empty() || result.ec != std::errc{} || result.ptr != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    return text;
-}
-
-}  // namespace
 
 std::vector<std::string_view> split_list(std::string_view text) {
     std::vector<std::string_view> items;
@@ -38,8 +23,8 @@ std::vector<std::string_view> split_list(std::string_view text) {
 bool NumberList::add(std::string_view text, std::uint64_t maximum, std::string& problem) {
     for (const std::string_view item : split_list(text)) {
         const std::size_t dash = item.find('-');
-        const auto first = parse_number(item.substr(0, dash));
-        const auto last = dash == std::string_view::npos ? first : parse_number(item.substr(dash + 1));
+        const auto first = parse_number<std::uint64_t>(item.substr(0, dash));
+        const auto last = dash == std::string_view::npos ? first : parse_number<std::uint64_t>(item.substr(dash + 1));
         if (!first || !last) {
             problem = fmt::format("'{}' is not a number or a range like 4-5", item);
             return false;

@@ -78,6 +78,13 @@ std::string printable_in_json(std::string_view text) {
     return filtered(text, [](std::string_view sequence) { return byte_at(sequence, 0) < 0x20 || !is_control(sequence); });
 }
 
+std::string_view trimmed(std::string_view text) noexcept {
+    constexpr std::string_view blanks = " \t\r";
+    const std::size_t first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
 std::size_t text_width(std::string_view text) noexcept {
     std::size_t width = 0;
     for (const char c : text) width += (static_cast<unsigned char>(c) & 0xC0) != 0x80;

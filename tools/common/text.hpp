@@ -16,6 +16,9 @@ std::string printable(std::string_view text);
 // The same for a JSON string, whose writer escapes U+0000 to U+001F: these are kept, a name is told as it is.
 std::string printable_in_json(std::string_view text);
 
+// Without blanks at its ends.
+std::string_view trimmed(std::string_view text) noexcept;
+
 // Number of code points, which is the width on screen of all but wide and combining characters.
 std::size_t text_width(std::string_view text) noexcept;
 

@@ -11,25 +11,13 @@
 #include <cstring>
 #include <utility>
 
+#include "common/read_at.hpp"
 #include "recording/frame.hpp"
 
 namespace trackshm::tools {
 namespace {
 
 stats::Error failure(std::string message) { return {stats::ErrorKind::system, std::move(message)}; }
-
-bool read_at(int fd, void* into, std::size_t bytes, std::uint64_t offset) {
-    auto* at = static_cast<char*>(into);
-    while (bytes > 0) {
-        const ssize_t n = pread(fd, at, bytes, static_cast<off_t>(offset));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        at += n;
-        offset += static_cast<std::uint64_t>(n);
-        bytes -= static_cast<std::size_t>(n);
-    }
-    return true;
-}
 
 // Reads the whole frame at `offset`; false if it is cut or damaged.
 bool read_frame(int fd, std::uint64_t offset, std::uint64_t file_bytes, FrameHeader& header, std::string& stored) {

@@ -16,6 +16,7 @@
 
 #include "aggregator/ledger_abi.hpp"
 #include "aggregator/table_abi.hpp"
+#include "common/read_at.hpp"
 #include "shm/os.hpp"
 #include "shm/process_abi.hpp"
 #include "shm/record_lock.hpp"
@@ -156,19 +157,6 @@ FileDescriptor::~FileDescriptor() {
 FileDescriptor open_segment(const std::string& file, bool for_writing) {
     const int access = for_writing ? O_RDWR : O_RDONLY;
     return FileDescriptor(open(shm::path_of(file).c_str(), access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-}
-
-bool read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset) {
-    auto* to = static_cast<std::byte*>(target);
-    while (bytes > 0) {
-        const ssize_t length = pread(fd, to, bytes, static_cast<off_t>(offset));
-        if (length < 0 && errno == EINTR) continue;
-        if (length <= 0) return false;
-        to += length;
-        bytes -= static_cast<std::size_t>(length);
-        offset += static_cast<std::uint64_t>(length);
-    }
-    return true;
 }
 
 std::string_view kind_text(SegmentKind kind) noexcept {

@@ -31,9 +31,6 @@ private:
 // Opens a segment for reading, or for writing if locks are to be taken. errno says why it is not open.
 FileDescriptor open_segment(const std::string& file, bool for_writing);
 
-// Reads exactly `bytes` at `offset`.
-bool read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset);
-
 enum class SegmentState {
     live,            // its owner runs
     ended,           // a process segment whose process is gone

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "aggregator/table_abi.hpp"
+#include "common/read_at.hpp"
 #include "segments/inventory.hpp"
 #include "shm/os.hpp"
 

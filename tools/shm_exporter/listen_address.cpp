@@ -8,19 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
+
+#include "common/number.hpp"
 
 namespace trackshm::tools {
 namespace {
 
 constexpr const char* loopback = "127.0.0.1";
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (text.empty() || result.ec != std::errc{} || result.ptr != text.data() + text.size()) return std::nullopt;
-    return port;
-}
 
 bool is_address(int family, const std::string& host) {
     in6_addr ignored{};
@@ -47,7 +41,7 @@ std::string ListenAddress::text() const { return text(host, port, is_ipv6); }
 
 std::optional<ListenAddress> parse_listen_address(std::string_view text) {
     const std::size_t colon = text.rfind(':');
-    const auto port = parse_port(colon == std::string_view::npos ? text : text.substr(colon + 1));
+    const auto port = parse_number<std::uint16_t>(colon == std::string_view::npos ? text : text.substr(colon + 1));
     if (!port) return std::nullopt;
     if (colon == std::string_view::npos) return ListenAddress{loopback, *port, false};
 

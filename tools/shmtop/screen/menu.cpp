@@ -48,10 +48,6 @@ Menu options_menu(const Settings& settings, ViewId view) {
 void change_option(Settings& settings, ViewId view, std::size_t item, std::ptrdiff_t step) {
     const ViewTraits& traits = traits_of(view);
     ViewSettings& of_view = settings.of(view);
-    const auto stepped = [&](std::size_t index, std::size_t count) {
-        const auto size = static_cast<std::ptrdiff_t>(count);
-        return static_cast<std::size_t>((static_cast<std::ptrdiff_t>(index) + step % size + size) % size);
-    };
     switch (item) {
         case refresh: settings.refresh_ms = next_refresh_ms(settings.refresh_ms, step > 0); break;
         case unit: settings.unit = next_unit(settings.unit, step); break;
@@ -64,8 +60,8 @@ void change_option(Settings& settings, ViewId view, std::size_t item, std::ptrdi
         case graph: settings.graph = next_graph(settings.graph, step); break;
         case tree: settings.tree = !settings.tree; break;
         case start_view: settings.view = next_view(settings.view, step); break;
-        case columns: of_view.columns = stepped(of_view.columns, traits.column_sets.size()); break;
-        case sort_key: of_view.sort = stepped(of_view.sort, traits.sort_keys.size()); break;
+        case columns: of_view.columns = step_index(of_view.columns, traits.column_sets.size(), step); break;
+        case sort_key: of_view.sort = step_index(of_view.sort, traits.sort_keys.size(), step); break;
         case inverted: of_view.inverted = !of_view.inverted; break;
         default: break;
     }

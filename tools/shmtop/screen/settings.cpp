@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
+#include "common/number.hpp"
 #include "common/text.hpp"
 
 namespace trackshm::tools {
@@ -16,24 +16,11 @@ constexpr std::array<std::string_view, 5> unit_names = {"auto", "bytes", "KiB", 
 constexpr std::array<std::string_view, 4> graph_names = {"off", "1s", "10s", "60s"};
 constexpr std::array<std::string_view, 2> switch_names = {"no", "yes"};
 
-std::size_t step_index(std::size_t index, std::size_t count, std::ptrdiff_t step) noexcept {
-    const auto size = static_cast<std::ptrdiff_t>(count);
-    return static_cast<std::size_t>((static_cast<std::ptrdiff_t>(index) + step % size + size) % size);
-}
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r";
-    const std::size_t first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 template <class Number>
-bool parse_number(std::string_view value, Number minimum, Number maximum, Number& target) {
-    Number number{};
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < minimum || number > maximum) return false;
-    target = number;
+bool parse_within(std::string_view value, Number minimum, Number maximum, Number& target) {
+    const auto number = parse_number<Number>(value);
+    if (!number || *number < minimum || *number > maximum) return false;
+    target = *number;
     return true;
 }
 
@@ -80,11 +67,11 @@ Parsed parse_view_setting(std::string_view key, std::string_view value, Settings
 
 Parsed parse_setting(std::string_view key, std::string_view value, Settings& settings) {
     if (key == "refresh_ms") {
-        return parsed(parse_number(value, min_refresh_ms, max_refresh_ms, settings.refresh_ms));
+        return parsed(parse_within(value, min_refresh_ms, max_refresh_ms, settings.refresh_ms));
     }
     if (key == "unit") return parsed(parse_name(unit_names, value, settings.unit));
-    if (key == "warning_percent") return parsed(parse_number(value, 1U, 100U, settings.warning_percent));
-    if (key == "critical_percent") return parsed(parse_number(value, 1U, 100U, settings.critical_percent));
+    if (key == "warning_percent") return parsed(parse_within(value, 1U, 100U, settings.warning_percent));
+    if (key == "critical_percent") return parsed(parse_within(value, 1U, 100U, settings.critical_percent));
     if (key == "graph") return parsed(parse_name(graph_names, value, settings.graph));
     if (key == "tree") return parsed(parse_name(switch_names, value, settings.tree));
     if (key == "view") return parsed(parse_start_view(value, settings.view));

@@ -30,9 +30,13 @@ constexpr std::array<ViewTraits, view_count> traits = {{
 
 const ViewTraits& traits_of(ViewId view) noexcept { return traits[index_of(view)]; }
 
+std::size_t step_index(std::size_t index, std::size_t count, std::ptrdiff_t step) noexcept {
+    const auto size = static_cast<std::ptrdiff_t>(count);
+    return static_cast<std::size_t>((static_cast<std::ptrdiff_t>(index) + step % size + size) % size);
+}
+
 ViewId next_view(ViewId view, std::ptrdiff_t step) noexcept {
-    constexpr auto count = static_cast<std::ptrdiff_t>(view_count);
-    return static_cast<ViewId>((static_cast<std::ptrdiff_t>(index_of(view)) + step % count + count) % count);
+    return static_cast<ViewId>(step_index(index_of(view), view_count, step));
 }
 
 std::optional<std::size_t> find_name(std::span<const std::string_view> names, std::string_view name) noexcept {

@@ -24,6 +24,8 @@ struct ViewTraits {
 const ViewTraits& traits_of(ViewId view) noexcept;
 
 inline constexpr std::size_t index_of(ViewId view) noexcept { return static_cast<std::size_t>(view); }
+// `step` places on in a ring of `count`.
+std::size_t step_index(std::size_t index, std::size_t count, std::ptrdiff_t step) noexcept;
 ViewId next_view(ViewId view, std::ptrdiff_t step) noexcept;
 
 // Index of a name in a list of names.
