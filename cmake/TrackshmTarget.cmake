@@ -15,7 +15,8 @@ function(trackshm_target name)
   target_compile_definitions(${name} PRIVATE
     TRACKSHM_VERSION="${PROJECT_VERSION}" BOOST_DATE_TIME_NO_LIB _GNU_SOURCE)
   if(TRACKSHM_FUZZ)
-    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link
+      -fsanitize-coverage-ignorelist=${PROJECT_SOURCE_DIR}/tests/fuzz/no_coverage.txt)
   endif()
   if(TRACKSHM_SANITIZE)
     target_compile_options(${name} PRIVATE -fsanitize=${TRACKSHM_SANITIZE} -fno-omit-frame-pointer)

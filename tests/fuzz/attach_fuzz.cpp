@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if ((flags & 8) != 0) mutator.emplace(file, 0, std::min<std::size_t>(bytes, shm::slots_offset), size);
         fuzz::serve();
     }
-    fuzz::serve();  // whose end the aggregator was not told of, it is now
+    fuzz::serve_the_end();  // whose end the aggregator was not told of, it is now
     unlink(shm::path_of(name).c_str());
     return 0;
 }

@@ -82,6 +82,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         while (!input.is_empty()) operate(input, file);
         fuzz::serve();
     }
-    fuzz::serve();  // it has ended
+    fuzz::serve_the_end();
     return 0;
 }

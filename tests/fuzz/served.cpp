@@ -35,12 +35,15 @@ void start(Aggregator& served) {
     std::abort();
 }
 
-aggregator::Options options() {
+aggregator::Options options(bool fresh) {
     aggregator::Options result;
+    result.fresh = fresh;
     result.name_space = name_space();
     result.quiet = true;
     return result;
 }
+
+Aggregator* served = nullptr;  // not a static object: at exit nothing is to be cleared away
 
 }  // namespace
 
@@ -63,18 +66,26 @@ void fill_header(const ShmFile& segment) {
 }
 
 void serve() {
-    static Aggregator* const served = [] {
-        auto* made = new Aggregator(options());
-        start(*made);
-        return made;
-    }();
+    if (served == nullptr) {
+        served = new Aggregator(options(true));
+        start(*served);
+    }
     served->run(stop_at_once(), no_manager());
 }
 
+void serve_the_end() {
+    constexpr unsigned inputs_in_all = 200;
+    static unsigned inputs = 0;
+    serve();
+    if (++inputs % inputs_in_all != 0) return;
+    delete served;
+    served = nullptr;
+}
+
 void serve_as_successor() {
-    Aggregator served(options());
-    start(served);
-    served.run(stop_at_once(), no_manager());
+    Aggregator successor(options(false));
+    start(successor);
+    successor.run(stop_at_once(), no_manager());
 }
 
 }  // namespace trackshm::fuzz

@@ -17,6 +17,10 @@ void fill_header(const ShmFile& segment);
 // A few turns of the one aggregator of this process: it looks for segments, drains them, notices ends, publishes.
 void serve();
 
+// The same at the end of an input. Every now and then it is the last turn of that aggregator, and the next one begins
+// afresh: with every device there is, publishing them would be most of the work.
+void serve_the_end();
+
 // The same with an aggregator that starts now, on the state it finds, and is gone afterwards.
 void serve_as_successor();
 

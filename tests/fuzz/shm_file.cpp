@@ -20,7 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int flips = 20'000;
+constexpr int flips_at_once = 256;
+constexpr int rounds = 80;
 
 void check(bool ok, const char* what) {
     if (ok) return;
@@ -73,10 +74,14 @@ Mutator::Mutator(const ShmFile& file, std::size_t begin, std::size_t end, std::u
                  std::function<void()> settle)
     : thread_([this, data = file.data(), begin, size = end - begin, seed, settle = std::move(settle)] {
           std::minstd_rand random(static_cast<std::uint_fast32_t>(seed | 1));
-          for (int i = 0; i < flips && !stop_.load(std::memory_order_relaxed); ++i) {
+          const auto flip = [&] {
               auto* byte = reinterpret_cast<volatile unsigned char*>(data + begin + random() % size);
-              const auto bit = static_cast<unsigned char>(1u << random() % 8);
-              aggregator::survives([&] { *byte = static_cast<unsigned char>(*byte ^ bit); });  // it may be cut off
+              *byte = static_cast<unsigned char>(*byte ^ 1u << random() % 8);
+          };
+          for (int i = 0; i < rounds && !stop_.load(std::memory_order_relaxed); ++i) {
+              aggregator::survives([&] {  // it may be cut off
+                  for (int k = 0; k < flips_at_once; ++k) flip();
+              });
           }
           if (settle) settle();
       }) {}
