@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """fleet_test.py SOURCE_DIR: the dashboard, the alerts and the example configuration name metrics that there are and are
 what Grafana and Prometheus can read. promtool, where it is installed, also runs the tests of the alerts and parses every
-expression of the dashboard."""
+expression of the dashboard and of the page."""
 
 import json
 import pathlib
@@ -57,17 +57,25 @@ def promtool(failures, *arguments):
         failures.append(f"promtool {arguments[0]} {arguments[1]}: {result.stdout}{result.stderr}")
 
 
+def expressions_of_page(fleet_dir):
+    """What README.md answers questions with."""
+    page = (fleet_dir / "README.md").read_text()
+    found = re.findall(r"^\| [^|`]*(?:`[^`]*`[^|`]*)?\| `([^`]+)` \|$", page, re.MULTILINE)
+    assert len(found) >= 8, "the questions in README.md do not look as expected"
+    return found + re.findall(r"promtool query instant \S+ '([^']+)'", page)
+
+
 def check_with_promtool(fleet_dir, dashboard, failures):
     promtool(failures, "check", "rules", fleet_dir / "rules.yml")
     promtool(failures, "test", "rules", fleet_dir / "rules_test.yml")
     promtool(failures, "check", "config", fleet_dir / "prometheus.yml")
     # Grafana puts a time where the variable is; promtool parses an expression as a rule.
     rules = [
-        {"record": f"panel:{index}", "expr": expression.replace("$__rate_interval", "1m")}
-        for index, expression in enumerate(expressions(dashboard))
+        {"record": f"expression:{index}", "expr": expression.replace("$__rate_interval", "1m")}
+        for index, expression in enumerate(expressions(dashboard) + expressions_of_page(fleet_dir))
     ]
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
-        json.dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)  # JSON is YAML
+        json.dump({"groups": [{"name": "expressions", "rules": rules}]}, file)  # JSON is YAML
         file.flush()
         promtool(failures, "check", "rules", file.name)
 

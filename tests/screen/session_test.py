@@ -39,6 +39,20 @@ class Signals(ScreenTest):
         self.assertEqual(terminal.wait_for_end(), -signal.SIGINT)
         self.assertTrue(terminal.is_restored())
 
+    def test_a_signal_that_was_ignored_before_stays_so(self):
+        shmtop = f"{os.environ['TRACKSHM_BINARY_DIR']}/tools/shmtop"
+        terminal = self.own(Terminal(["-c", f"trap '' HUP USR1; exec {shmtop} -r 50"], 24, 80,
+                                     {"XDG_CONFIG_HOME": self.config.path, "TRACKSHM_NAMESPACE": self.namespace.name},
+                                     command="sh"))
+        terminal.wait_for("300.0 MiB", "F10Quit")
+        terminal.child.kill(signal.SIGHUP)
+        terminal.child.kill(signal.SIGUSR1)
+        terminal.press("5")
+        terminal.wait_for("[5 Sizes]")
+        terminal.press("q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+        self.assertTrue(terminal.is_restored())
+
     def test_signals_while_it_looks_for_buffers(self):
         terminal = self.shmtop()
         terminal.press("3")

@@ -105,6 +105,20 @@ TEST_CASE("every JSON document is of the published schema") {
     REQUIRE_PARSED(ignored, "json", shmtop(empty, {"--json"}).output, {SNAPSHOT_SCHEMA_PATH});
 }
 
+TEST_CASE("JSON is of the schema wherever it goes and wherever it comes from") {
+    const BusyNamespace busy;
+    const TemporaryDirectory directory;
+    const std::string file = directory / "snapshot.json";
+    const std::string recording = directory / "r.trk";
+    CHECK(busy.output_of({"--json", "-o", file}).empty());
+    REQUIRE_PARSED(in_file, "json", read_file(file), {SNAPSHOT_SCHEMA_PATH});
+    REQUIRE_PARSED(beside_recording, "json", busy.output_of({"--json", "--record", recording, "-n", "2", "-r", "10"}),
+                   {SNAPSHOT_SCHEMA_PATH});
+    REQUIRE_PARSED(replayed, "json", busy.output_of({"--json", "--replay", recording, "-n", "0"}), {SNAPSHOT_SCHEMA_PATH});
+    REQUIRE_PARSED(awaited, "json", busy.output_of({"--json", "--check", "device[3].live_buffers == 3", "--wait", "20"}),
+                   {SNAPSHOT_SCHEMA_PATH});
+}
+
 TEST_CASE("the past of a device is in the document where it is asked for") {
     const BusyNamespace busy;
     json history;

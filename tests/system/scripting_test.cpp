@@ -235,6 +235,21 @@ TEST_CASE("a reader that goes away is no error") {
         CHECK(result.status.exited_with(0));
         CHECK(result.error_output.find("shmtop:") == std::string::npos);
     }
+    program("fill 1 100000 0 0 10 1");
+    program.sync();
+    const std::string of_namespace = " --namespace " + name_space.name();
+    for (const std::string& other : {test::in_shell(SHMDUMP_PATH) + of_namespace + " buffers",
+                                     test::in_shell(SHMDUMP_PATH) + of_namespace + " buffers --json",
+                                     test::in_shell(SHMDUMP_PATH) + of_namespace + " segments",
+                                     test::in_shell(SHMTRACE_PATH) + of_namespace + " --live --format pprof"}) {
+        CAPTURE(other);
+        // Begins when the reader is gone, so that nobody reads what it writes, however little it is.
+        const std::string line = "{ (trap '' PIPE; while echo; do :; done) 2>/dev/null; exec " + other +
+                                 "; } | true; exit ${PIPESTATUS[0]}";
+        const CommandResult result = run({"/bin/bash", "-c", line});
+        CHECK(result.status.exited_with(0));
+        CHECK(result.error_output.empty());
+    }
 }
 
 TEST_CASE("an interrupted run dies of the signal, as a shell expects of it") {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstddef>
 
 namespace trackshm::tools {
 namespace {
@@ -17,6 +18,7 @@ termios modes;
 std::array<char, 256> farewell_text;
 std::size_t farewell_bytes = 0;
 std::array<struct sigaction, guarded_signals.size()> previous_actions;
+std::array<std::byte, 64 * 1024> stack;  // where the thread's own has run out
 
 // Others use it while this process is stopped, or goes on in the background.
 bool is_terminal_ours() {
@@ -43,7 +45,9 @@ CrashGuard::CrashGuard(const termios& modes_before, const std::string& farewell)
     farewell_bytes = farewell.copy(farewell_text.data(), farewell_text.size());
     struct sigaction action {};
     action.sa_sigaction = give_terminal_back;
-    action.sa_flags = static_cast<int>(SA_SIGINFO);
+    action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK);
+    const stack_t other_stack{.ss_sp = stack.data(), .ss_flags = 0, .ss_size = stack.size()};
+    sigaltstack(&other_stack, nullptr);
     for (std::size_t i = 0; i < guarded_signals.size(); ++i) {
         sigaction(guarded_signals[i], &action, &previous_actions[i]);
     }

@@ -36,8 +36,11 @@ SignalWatch::SignalWatch() {
     sigset_t blocked;
     sigemptyset(&blocked);
     for (std::size_t i = 0; i < watched_.size(); ++i) {
-        sigaddset(&blocked, watched_[i]);
         sigaction(watched_[i], &action, &previous_actions_[i]);
+        // What whoever started this had ignored, as nohup does, stays so.
+        const bool is_ignored = previous_actions_[i].sa_handler == SIG_IGN;
+        if (is_ignored) sigaction(watched_[i], &previous_actions_[i], nullptr);
+        if (!is_ignored) sigaddset(&blocked, watched_[i]);
     }
     sigprocmask(SIG_BLOCK, &blocked, &previous_mask_);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Signals, while the terminal is not as others expect it: they arrive while the screen waits and at no other time.
+// Signals, while the terminal is not as others expect it: they arrive while the screen waits and at no other time. Those
+// that are ignored when the program is started do not.
 #pragma once
 
 #include <signal.h>
