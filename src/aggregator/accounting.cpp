@@ -345,10 +345,16 @@ void Accounting::reconcile(const std::vector<Holding>& held) noexcept {
 
 void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters, std::uint64_t end_unix_ns) noexcept {
     TableHeader& header = process.table_header();
-    const std::uint64_t accounted = header.applied + header.coalesced + counters.dropped;
-    // What never reached a lane died with the process.
-    const std::uint64_t lost = counters.reported > accounted ? counters.reported - accounted : 0;
-    if (lost != 0 || counters.dropped != 0) header.flags &= ~std::uint32_t{shm::process_exact};
+    shm::EventCounters& ended = ledger_.change_header().ended;
+    const std::uint64_t kept = header.applied + header.coalesced;
+    // What never reached a lane died with the process. Nobody can check these two: liars' claims must not make the sums wrap.
+    constexpr std::uint64_t most_ever = std::uint64_t{1} << 62;
+    const std::uint64_t believable = most_ever - std::min(most_ever, ended.reported + kept);
+    const std::uint64_t dropped = std::min(counters.dropped, believable);
+    const std::uint64_t accounted = kept + dropped;
+    const std::uint64_t lost =
+        counters.reported > accounted ? std::min(counters.reported - accounted, believable - dropped) : 0;
+    if (lost != 0 || dropped != 0 || !process.end_is_certain()) header.flags &= ~std::uint32_t{shm::process_exact};
 
     shm::ExitedRow row{};
     row.pid = header.pid;
@@ -375,11 +381,10 @@ void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters,
         }
     }
 
-    shm::EventCounters& ended = ledger_.change_header().ended;
     ended.reported += accounted + lost;
     ended.applied += header.applied;
     ended.coalesced += header.coalesced;
-    ended.dropped += counters.dropped + lost;
+    ended.dropped += dropped + lost;
     ended.unknown_frees += header.unknown_frees;
     ended.ambiguous_frees += header.ambiguous_frees;
     ended.implicit_frees += header.implicit_frees;

@@ -15,6 +15,7 @@
 #include "aggregator/event_log.hpp"
 #include "aggregator/event_wait.hpp"
 #include "aggregator/fault_guard.hpp"
+#include "aggregator/message.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
 
@@ -97,19 +98,20 @@ Aggregator::Start Aggregator::start(std::string& message) {
         publisher_.withdraw();
         return Start::failed;
     }
+    if (!take_stock()) {
+        message = "cannot look at what a tracked process holds: " + reason_and_remedy(errno);
+        publisher_.withdraw();
+        return Start::failed;
+    }
     if (!watch(discovery_.fd()) && !options_.quiet) {
-        fmt::print(stderr, "shm_aggregator: inotify is not to be had (fs.inotify.max_user_instances?); new processes "
-                           "are found by a scan every second\n");
+        say("inotify is not to be had (fs.inotify.max_user_instances?); new processes are found by a scan every second");
     }
     publisher_.announce(ledger_.header().start_count);
 
     now_ns_ = monotonic_ns();
     history_.open(ledger_, now_ns_);
     failure_lists_.take_over();
-    take_stock();
-    for (const auto& table : discovery_.scan(SegmentKind::table)) {
-        if (auto orphan = attacher_.adopt_orphan(table)) end(*orphan);
-    }
+    release_orphans();
     turn();
     publish(now_ns_);
     publish_details(now_ns_);
@@ -120,12 +122,26 @@ Aggregator::~Aggregator() {
     if (epoll_fd_ >= 0) close(epoll_fd_);
 }
 
-void Aggregator::take_stock() {
+// False, with errno set, if some table cannot be looked at: going on would take all for released that it holds.
+bool Aggregator::take_stock() {
     std::vector<Holding> held;
-    for (const auto& table : discovery_.scan(SegmentKind::table)) attacher_.take_stock(table, held);
+    for (const auto& table : discovery_.scan(SegmentKind::table)) {
+        if (!attacher_.take_stock(table, held)) return false;
+    }
     ledger_.log().begin(0, 0);
     accounting_.reconcile(held);
     ledger_.log().commit();
+    return true;
+}
+
+// What processes held whose segments are gone.
+void Aggregator::release_orphans() {
+    has_orphans_ = false;
+    for (const auto& table : discovery_.scan(SegmentKind::table)) {
+        int lacking = 0;
+        if (auto orphan = attacher_.adopt_orphan(table, lacking)) end(*orphan);
+        has_orphans_ = has_orphans_ || lacking != 0;
+    }
 }
 
 void Aggregator::run(int stop_fd, ServiceManager& manager) {
@@ -157,6 +173,7 @@ bool Aggregator::turn() {
         for (const auto& unfinished : discovery_.scan(SegmentKind::temporary)) attacher_.remove_unfinished(unfinished);
     }
     if (liveness_is_due_) look_for_ended();
+    if (scheduled_scan && has_orphans_) release_orphans();
     if (scheduled_scan) warn_of_limits();
     if (scheduled_scan) inspect_processes();
     turn_events_ = 0;
@@ -291,6 +308,7 @@ void Aggregator::list_what_is_in_the_way() {
 void Aggregator::roll_back(TrackedProcess& process) noexcept {
     ledger_.log().roll_back([&](LogTarget target, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
         process.restore(target == LogTarget::ledger ? ledger_.base() : nullptr, offset, bytes, count);
+        return true;
     });
     ledger_.reload();
     process.index_usage(ledger_);
@@ -318,8 +336,7 @@ void Aggregator::quarantine(TrackedProcess& process) noexcept {
     ledger_.log().commit();
     changed_ = true;
     if (!options_.quiet) {
-        fmt::print(stderr, "shm_aggregator: the segment of process {} ({}) is corrupt; its figures are frozen\n",
-                   table.pid, table.comm);
+        say("the segment of process {} ({}) is corrupt; its figures are frozen", table.pid, table.comm);
     }
 }
 
@@ -502,7 +519,7 @@ void Aggregator::warn_of_rejected(const TrackedProcess& process, const ReportedC
 }
 
 void Aggregator::warn_once(bool& warned, const std::string& text) const {
-    if (!warned && !options_.quiet) fmt::print(stderr, "shm_aggregator: {}\n", text);
+    if (!warned && !options_.quiet) say(text);
     warned = true;
 }
 

@@ -45,7 +45,8 @@ public:
     void run(int stop_fd, ServiceManager& manager);
 
 private:
-    void take_stock();
+    bool take_stock();
+    void release_orphans();
     bool turn();
     std::uint64_t drain(TrackedProcess& process);
     enum class Applied { all, in_smaller_parts, not_now };
@@ -97,6 +98,7 @@ private:
     bool warned_of_devices_ = false;
     bool warned_of_rejected_ = false;
     bool warned_of_full_shm_ = false;
+    bool has_orphans_ = false;  // that could not be released yet
     std::uint64_t waiting_processes_ = 0;
     std::uint64_t now_ns_ = 0;
     std::uint64_t last_scan_ns_ = 0;

@@ -20,7 +20,11 @@ using shm::SegmentStatus;
 std::string Ledger::open(const std::string& name_space, std::uint32_t uid) {
     const std::string name = shm::ledger_segment_name(name_space, uid);
     const SegmentStatus status = segment_.open(name, shm::bip::read_write, ledger_segment_bytes);
-    if (status == SegmentStatus::ok && is_usable(uid) && goes_on(name_space)) {
+    const bool is_usable_state = status == SegmentStatus::ok && is_usable(uid);
+    if (is_usable_state) {
+        if (std::string error = recover(name_space); !error.empty()) return error;
+    }
+    if (is_usable_state && is_sound_ledger(segment_)) {
         // the predecessor's state, as of its last commit
     } else if (status == SegmentStatus::ok || status == SegmentStatus::absent ||
                status == SegmentStatus::unsuitable) {
@@ -66,26 +70,30 @@ void Ledger::forget(const std::string& name_space, std::uint32_t uid) {
     ::unlink(shm::path_of(shm::ledger_segment_name(name_space, uid)).c_str());
 }
 
-bool Ledger::goes_on(const std::string& name_space) noexcept {
+// Puts the interrupted batch back, if there is one. Its table may be gone: then its process is, and so is what the batch
+// did to it. But a table that is there and cannot be written to must be waited for: half a batch would stay.
+std::string Ledger::recover(const std::string& name_space) {
     log_.emplace(segment_.data());
-    if (log_->is_open()) recover(name_space);
-    return is_sound_ledger(segment_);
-}
-
-// Puts the interrupted batch back. Its table may be gone: then its process is, and so is what the batch did to it.
-void Ledger::recover(const std::string& name_space) noexcept {
+    if (!log_->is_open()) return {};
     const auto pid = static_cast<std::int32_t>(header().log_table_pid);
     const std::string table_name = shm::table_segment_name(name_space, pid, header().log_table_nonce);
     shm::Segment table;
-    const bool has_table = table.open(table_name, shm::bip::read_write, first_area_offset) == SegmentStatus::ok &&
-                           table.owner_uid() == geteuid();
-    log_->roll_back([&](LogTarget target, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
-        const shm::Segment& segment = target == LogTarget::ledger ? segment_ : table;
-        if (target == LogTarget::table && !has_table) return;
-        if (offset <= segment.bytes() && count <= segment.bytes() - offset) {
-            std::memcpy(segment.data() + offset, bytes, count);
+    const SegmentStatus status = table.open(table_name, shm::bip::read_write, first_area_offset, first_area_offset);
+    const std::string complaint = "cannot take back what the last aggregator did not finish in " +
+                                  shm::path_of(table_name) + ": ";
+    if (status == SegmentStatus::no_space || status == SegmentStatus::failed) return complaint + reason_and_remedy(errno);
+    const std::uint64_t table_bytes =
+        status == SegmentStatus::ok && table.owner_uid() == geteuid() ? table.file_bytes() : 0;
+    const auto write = [&](LogTarget target, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
+        const std::uint64_t room = target == LogTarget::ledger ? segment_.bytes() : table_bytes;
+        if (offset > room || count > room - offset) return true;  // not a log of ours, or no table
+        if (target == LogTarget::ledger) {
+            std::memcpy(segment_.data() + offset, bytes, count);
+            return true;
         }
-    });
+        return pwrite(table.fd(), bytes, count, static_cast<off_t>(offset)) == static_cast<ssize_t>(count);
+    };
+    return log_->roll_back(write) ? std::string{} : complaint + reason_and_remedy(errno);
 }
 
 void Ledger::reload() noexcept {

@@ -81,8 +81,7 @@ private:
 
     bool is_usable(std::uint32_t uid) const noexcept;
     std::string create(const std::string& name_space, std::uint32_t uid);
-    bool goes_on(const std::string& name_space) noexcept;
-    void recover(const std::string& name_space) noexcept;
+    std::string recover(const std::string& name_space);
     void reserve_annex(std::uint32_t slot) noexcept;
     bool first_touch(std::uint64_t& last_batch) noexcept;
 

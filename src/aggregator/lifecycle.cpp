@@ -63,7 +63,7 @@ bool take_over_positions(const Segment& segment, TableHeader& table) noexcept {
 std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, int& lacking) noexcept {
     lacking = 0;
     const auto refused = [&lacking](SegmentStatus status) {
-        if (status == SegmentStatus::no_space) lacking = errno;
+        if (status == SegmentStatus::no_space || status == SegmentStatus::failed) lacking = errno;
         return nullptr;
     };
     try {
@@ -71,16 +71,20 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         const SegmentStatus opened =
             segment.open(found.file, bip::read_write, slots_offset, process_segment_bytes(max_slots_per_lane));
         if (opened != SegmentStatus::ok) return refused(opened);
-        if (segment.owner_uid() != uid_ && (uid_ != 0 || served_by_its_user(segment.owner_uid()))) return nullptr;
+        if (!is_ours_to_serve(found, segment)) return nullptr;
         const std::uint32_t slots_per_lane = check(segment, found.name);
-        if (slots_per_lane == 0 || !lock_as_description(segment.fd(), claim_byte)) return nullptr;
+        if (slots_per_lane == 0) {
+            const bool is_alive = lock_holder(segment.fd(), liveness_byte).has_value();
+            lacking = is_alive && !lock_holder(segment.fd(), claim_byte) ? ENOTSUP : 0;
+            return nullptr;
+        }
+        if (!lock_as_description(segment.fd(), claim_byte)) return nullptr;
 
         Segment table;
-        if (belongs_to_its_users_aggregator(found, segment)) return nullptr;
-        if (!open_table(found, table)) {
-            const SegmentStatus created = create_table(found, segment, table);
-            if (created != SegmentStatus::ok) return refused(created);
-        }
+        SegmentStatus got = open_table(found, segment, table);
+        if (got == SegmentStatus::absent) got = create_table(found, segment, table);
+        if (got == SegmentStatus::permission_denied) lacking = EEXIST;
+        if (got != SegmentStatus::ok) return refused(got);
         const bool accounted_for =
             table.at<TableHeader>(0)->state == static_cast<std::uint32_t>(TableState::folded);
         auto process =
@@ -112,27 +116,41 @@ void Attacher::remove_unfinished(const Discovery::Found& found) const noexcept {
     if (kill(found.name.pid, 0) != 0 && errno == ESRCH) ::unlink(path.c_str());  // EPERM: it is alive
 }
 
-void Attacher::take_stock(const Discovery::Found& found, std::vector<Holding>& held) noexcept {
+bool Attacher::take_stock(const Discovery::Found& found, std::vector<Holding>& held) noexcept {
     try {
         Segment table;
-        const SegmentStatus status = table.open(found.file, bip::read_only, first_area_offset);
-        if (status != SegmentStatus::ok || table.owner_uid() != uid_) return;
-        if (!is_our_table(table, found.name.nonce) || !is_sound_table(table, ledger_)) return table.unlink();
+        // No more than is read here: that a table is too large to be mapped does not mean that it holds nothing.
+        const SegmentStatus status = table.open(found.file, bip::read_only, first_area_offset, first_area_offset);
+        if (status == SegmentStatus::no_space || status == SegmentStatus::failed) return false;
+        if (status != SegmentStatus::ok || table.owner_uid() != uid_) return true;
+        if (!is_our_table(table, found.name.nonce) || !is_sound_table(table, ledger_)) {
+            table.unlink();
+            return true;
+        }
         const auto* cells = table.at<const UsageCell>(usage_offset);
         for (std::uint32_t i = 0; i < table.at<const TableHeader>(0)->usage_cells; ++i) {
             held.push_back({cells[i].device, cells[i].type, cells[i].buffers, cells[i].buffer_bytes,
                             cells[i].gauge_bytes});
         }
-    } catch (...) {  // no memory: then this aggregator will not come far
+        return true;
+    } catch (...) {
+        errno = ENOMEM;
+        return false;
     }
 }
 
-std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& found) noexcept {
+std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& found, int& lacking) noexcept {
+    lacking = 0;
+    const auto refused = [&lacking](SegmentStatus status) {
+        if (status == SegmentStatus::no_space || status == SegmentStatus::failed) lacking = errno;
+        return nullptr;
+    };
     try {
         const std::string owner = process_segment_name(name_space_, found.name.pid, found.name.nonce);
         if (access(path_of(owner).c_str(), F_OK) == 0) return nullptr;
         Segment table;
-        if (table.open(found.file, bip::read_write, first_area_offset) != SegmentStatus::ok) return nullptr;
+        const SegmentStatus opened = table.open(found.file, bip::read_write, first_area_offset, first_area_offset);
+        if (opened != SegmentStatus::ok) return refused(opened);
         if (table.owner_uid() != uid_) return nullptr;
         const bool to_release = is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_) &&
                                 table.at<TableHeader>(0)->state != static_cast<std::uint32_t>(TableState::folded);
@@ -142,36 +160,48 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
         }
         // In place of the segment that is gone, one that says nothing; it goes with the table.
         Segment nothing;
-        if (nothing.create(temporary_segment_name(name_space_, getpid(), random_nonce()),
-                           process_segment_bytes(min_slots_per_lane), slots_offset) != SegmentStatus::ok) {
-            return nullptr;
-        }
+        const SegmentStatus created = nothing.create(temporary_segment_name(name_space_, getpid(), random_nonce()),
+                                                     process_segment_bytes(min_slots_per_lane), slots_offset);
+        if (created != SegmentStatus::ok) return refused(created);
         auto process = std::make_unique<TrackedProcess>(std::move(nothing), min_slots_per_lane, std::move(table),
                                                         ledger_.log());
-        if (process->table().attach() != SegmentStatus::ok) return nullptr;
         process->index_usage(ledger_);
         process->table_header().flags &= ~std::uint32_t{process_exact};  // what it reported last is not known
         return process;
     } catch (...) {
+        lacking = ENOMEM;
         return nullptr;
     }
 }
 
-// A user's own aggregator has begun to account for it and goes on when it is started again: what the process holds is
-// in that one's ledger, and would stay there for ever if its table were taken away.
-bool Attacher::belongs_to_its_users_aggregator(const Discovery::Found& found, const Segment& segment) const noexcept {
-    if (segment.owner_uid() == uid_) return false;
+// Whether this aggregator and no other is to serve it. Of two users' aggregators it is the one that has begun, as its
+// table tells: what the process holds is in that one's ledger, and would stay there for ever if another went on. Before
+// anyone has, a live one of its own user comes before root's.
+bool Attacher::is_ours_to_serve(const Discovery::Found& found, const Segment& segment) const noexcept {
+    const std::uint32_t owner = segment.owner_uid();
+    if (owner == uid_) return true;
+    if (uid_ != 0) return false;
     struct stat info {};
-    const std::string table = table_segment_name(name_space_, found.name.pid, found.name.nonce);
-    return lstat(path_of(table).c_str(), &info) == 0 && info.st_uid == segment.owner_uid();
+    const std::string table = path_of(table_segment_name(name_space_, found.name.pid, found.name.nonce));
+    const bool has_table = lstat(table.c_str(), &info) == 0;
+    if (has_table && info.st_uid == uid_) return true;
+    return !(has_table && info.st_uid == owner) && !served_by_its_user(owner);
 }
 
-bool Attacher::open_table(const Discovery::Found& found, Segment& table) noexcept {
+// `absent` if there is none, or none that anybody can go on with; that one is removed. `permission_denied` if somebody else
+// keeps us from having one.
+SegmentStatus Attacher::open_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
     const std::string name = table_segment_name(name_space_, found.name.pid, found.name.nonce);
-    if (table.open(name, bip::read_write, first_area_offset) != SegmentStatus::ok) return false;
-    if (is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_)) return true;
-    if (table.owner_uid() == uid_ || uid_ == 0) table.unlink();
-    return false;
+    const SegmentStatus opened = table.open(name, bip::read_write, first_area_offset, first_area_offset);
+    if (opened != SegmentStatus::ok && opened != SegmentStatus::unsuitable && opened != SegmentStatus::permission_denied) {
+        return opened;
+    }
+    if (opened == SegmentStatus::ok && is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_) &&
+        table.at<TableHeader>(0)->uid == segment.owner_uid()) {
+        return SegmentStatus::ok;
+    }
+    table.close();
+    return ::unlink(path_of(name).c_str()) == 0 ? SegmentStatus::absent : SegmentStatus::permission_denied;
 }
 
 SegmentStatus Attacher::create_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
@@ -183,13 +213,20 @@ SegmentStatus Attacher::create_table(const Discovery::Found& found, const Segmen
     h.own_pid = found.name.pid;
     h.uid = segment.owner_uid();
     const auto holder = lock_holder(segment.fd(), liveness_byte);
-    // 0: not to be seen from this pid namespace, where its own number may be somebody else's.
-    h.pid = holder ? std::max(holder->pid, 0) : found.name.pid;
+    std::uint64_t its_pid_namespace = 0;
     survives([&] {
         const auto* process = segment.at<const ProcessHeader>(0);
         h.start_ticks = process->start_ticks;
         std::memcpy(h.comm, process->comm, sizeof h.comm);
+        its_pid_namespace = process->pid_namespace;
     });
+    // 0: not to be seen from this pid namespace, where its own number may be somebody else's.
+    const bool is_in_ours = its_pid_namespace == 0 || its_pid_namespace == own_pid_namespace();
+    if (holder) {
+        h.pid = std::max(holder->pid, 0);
+    } else {
+        h.pid = is_in_ours ? found.name.pid : find_mapper(segment.device(), segment.inode());
+    }
     h.comm[sizeof h.comm - 1] = '\0';
     if (take_over_positions(segment, h)) h.flags &= ~std::uint32_t{process_exact};
     const std::string name = table_segment_name(name_space_, found.name.pid, found.name.nonce);

@@ -26,24 +26,26 @@ public:
 
     // Null if the segment is not to be served by us, or not now. A process that a dead aggregator already accounted for
     // is removed instead.
-    // `lacking` is what there is too little of to serve it, as an errno, and 0 otherwise.
+    // `lacking` is why a process that nobody else serves is not served, as an errno, and 0 otherwise.
     std::unique_ptr<TrackedProcess> attach(const Discovery::Found& found, int& lacking) noexcept;
 
     // Before anything is attached: adds what a table of ours says its process holds to `held`. A table that cannot be gone
     // on with is removed: its process starts over, not exact.
-    void take_stock(const Discovery::Found& table, std::vector<Holding>& held) noexcept;
+    // False, with errno set, if it cannot be looked at: then nobody knows what is held.
+    bool take_stock(const Discovery::Found& table, std::vector<Holding>& held) noexcept;
 
-    // A table whose process segment is gone: what it held is to be released. Null if it was accounted for already.
-    std::unique_ptr<TrackedProcess> adopt_orphan(const Discovery::Found& table) noexcept;
+    // A table whose process segment is gone: what it held is to be released. Null if it was accounted for already, or if
+    // there is too little of something, as for attach(): then it is to be tried again.
+    std::unique_ptr<TrackedProcess> adopt_orphan(const Discovery::Found& table, int& lacking) noexcept;
 
     // A segment under construction whose creator died half-way is nobody's: it goes.
     void remove_unfinished(const Discovery::Found& found) const noexcept;
 
 private:
-    bool open_table(const Discovery::Found& found, shm::Segment& table) noexcept;
+    bool is_ours_to_serve(const Discovery::Found& found, const shm::Segment& segment) const noexcept;
+    shm::SegmentStatus open_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
     shm::SegmentStatus create_table(const Discovery::Found& found, const shm::Segment& segment,
                                     shm::Segment& table) noexcept;
-    bool belongs_to_its_users_aggregator(const Discovery::Found& found, const shm::Segment& segment) const noexcept;
     bool served_by_its_user(std::uint32_t owner_uid) const noexcept;
 
     std::string name_space_;

@@ -14,9 +14,12 @@
 
 #include "aggregator/advice.hpp"
 #include "aggregator/aggregator.hpp"
+#include "aggregator/message.hpp"
 #include "aggregator/service_manager.hpp"
 #include "shm/names.hpp"
 #include "shm/process_abi.hpp"
+
+using trackshm::aggregator::say;
 
 namespace {
 
@@ -54,6 +57,7 @@ int block_signals() {
     sigaddset(&stop, SIGINT);
     sigprocmask(SIG_BLOCK, &stop, nullptr);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like others
     return signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -70,8 +74,7 @@ int serve(trackshm::aggregator::Options options) {
     const std::string name_space = options.name_space;
     const int stop_fd = block_signals();
     if (stop_fd < 0) {
-        fmt::print(stderr, "shm_aggregator: cannot wait for signals: {}\n",
-                   trackshm::aggregator::reason_and_remedy(errno));
+        say("cannot wait for signals: {}", trackshm::aggregator::reason_and_remedy(errno));
         return exit_failure;
     }
     raise_descriptor_limit();
@@ -81,11 +84,11 @@ int serve(trackshm::aggregator::Options options) {
     switch (aggregator.start(message)) {
         case Aggregator::Start::ok: break;
         case Aggregator::Start::served_by_another:
-            fmt::print(stderr, "shm_aggregator: {}\n", message);
+            say(message);
             return exit_served;
-        case Aggregator::Start::failed: fmt::print(stderr, "shm_aggregator: {}\n", message); return exit_failure;
+        case Aggregator::Start::failed: say(message); return exit_failure;
     }
-    fmt::print(stderr, "shm_aggregator: ready namespace={} pid={}\n", name_space, getpid());
+    say("ready namespace={} pid={}", name_space, getpid());
     manager.ready("serving namespace " + name_space);
     aggregator.run(stop_fd, manager);
     return exit_ok;
@@ -122,22 +125,20 @@ int main(int argc, char** argv) {
     } catch (const CLI::Success& request) {
         return app.exit(request);
     } catch (const CLI::ParseError& error) {
-        fmt::print(stderr, "shm_aggregator: {}; see shm_aggregator --help\n", error.what());
+        say("{}; see shm_aggregator --help", error.what());
         return exit_usage;
     } catch (const std::exception&) {
-        fmt::print(stderr, "shm_aggregator: --mode {}: not octal permissions like 0600 or 0644; others may not write\n",
-                   mode);
+        say("--mode {}: not octal permissions like 0600 or 0644; others may not write", mode);
         return exit_usage;
     }
     if (!trackshm::shm::is_valid_namespace(options.name_space)) {
-        fmt::print(stderr, "shm_aggregator: TRACKSHM_NAMESPACE '{}' is not 1 to 32 letters, digits, '_' or '-'\n",
-                   options.name_space);
+        say("TRACKSHM_NAMESPACE '{}' is not 1 to 32 letters, digits, '_' or '-'", options.name_space);
         return exit_usage;
     }
     try {
         return serve(std::move(options));
     } catch (const std::exception& error) {
-        fmt::print(stderr, "shm_aggregator: {}\n", error.what());
+        say("{}", error.what());
         return exit_failure;
     }
 }

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 #include "aggregator/fault_guard.hpp"
 #include "aggregator/ledger.hpp"
@@ -282,7 +281,7 @@ void TrackedProcess::open_pidfd() noexcept {
 // last case alone the segment is still mapped. As this pid namespace names it; 0 or less: gone, or not to be seen.
 std::int32_t TrackedProcess::owner_pid() const noexcept {
     if (const auto holder = lock_holder(segment_.fd(), liveness_byte)) return holder->pid;
-    return maps_segment() ? table_header().pid : 0;
+    return owner_maps_segment() == Maps::yes ? table_header().pid : 0;
 }
 
 bool TrackedProcess::has_ended() noexcept {
@@ -290,17 +289,18 @@ bool TrackedProcess::has_ended() noexcept {
         pollfd poll_for_exit{pidfd_, POLLIN, 0};
         if (poll(&poll_for_exit, 1, 0) == 1) return true;
     }
-    return !lock_holder(segment_.fd(), liveness_byte) && !maps_segment();
+    if (lock_holder(segment_.fd(), liveness_byte)) return false;
+    const Maps maps = owner_maps_segment();
+    // Whoever cannot be looked at has rather called exec than closed its descriptors.
+    end_is_certain_ = maps != Maps::cannot_tell;
+    return maps != Maps::yes;
 }
 
-bool TrackedProcess::maps_segment() const noexcept {
-    if (table_header().pid == getpid()) return false;  // given to the aggregator since: it maps every segment
-    std::ifstream maps("/proc/" + std::to_string(table_header().pid) + "/maps");
-    const std::string inode = " " + std::to_string(segment_.inode()) + " ";
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find(inode) != std::string::npos && line.find("trackshm.") != std::string::npos) return true;
-    }
-    return false;
+Maps TrackedProcess::owner_maps_segment() const noexcept {
+    const std::int32_t pid = table_header().pid;
+    if (pid <= 0) return Maps::no;         // nobody we could look at: the lock alone tells
+    if (pid == getpid()) return Maps::no;  // given to the aggregator since: it maps every segment
+    return maps_file(pid, segment_.device(), segment_.inode());
 }
 
 // --- the table's side -----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 
 #include "aggregator/table.hpp"
 #include "aggregator/table_abi.hpp"
+#include "shm/file_mapping.hpp"
 #include "shm/process_abi.hpp"
 #include "shm/segment.hpp"
 
@@ -71,8 +72,10 @@ public:
 
     ReportedCounters counters() noexcept;
 
-    // The kernel's word on whether the process is gone; see liveness.
+    // The kernel's word on whether the process is gone; see liveness. Where it gives none, a process without its lock counts
+    // as ended, but what is known of it then does not count as exact.
     bool has_ended() noexcept;
+    bool end_is_certain() const noexcept { return end_is_certain_; }
     int pidfd() const noexcept { return pidfd_; }
     // Of an ended process: whether what was drained since is less than its segment can hold.
     bool may_hold_more() const noexcept {
@@ -144,7 +147,7 @@ private:
     void map_estate() noexcept;
     void open_pidfd() noexcept;
     std::int32_t owner_pid() const noexcept;
-    bool maps_segment() const noexcept;
+    shm::Maps owner_maps_segment() const noexcept;
 
     const shm::ProcessHeader& header() const noexcept { return *segment_.at<const shm::ProcessHeader>(0); }
     shm::LaneHeader* lane(std::uint32_t index) const noexcept {
@@ -157,6 +160,7 @@ private:
     Table table_;
     std::uint32_t slots_per_lane_;
     int pidfd_ = -1;
+    bool end_is_certain_ = true;
     std::uint64_t drained_after_end_ = 0;
     std::uint64_t seen_tickets_ = 0;
     bool has_read_ = false;  // began a pass

@@ -47,6 +47,17 @@ void remove_unsuitable(const std::string& name) {
 
 }  // namespace
 
+// Somebody else put a file where our counters are to be. As try_open.
+bool Publisher::remove_foreign(const std::string& name, std::string& error) {
+    segment_.unlink();
+    struct stat info {};
+    const bool is_gone = lstat(path_of(name).c_str(), &info) != 0;
+    segment_.close();
+    if (!is_gone) error = path_of(name) + " belongs to another user, who is in the way; have it removed, or use another "
+                                          "--namespace";
+    return !is_gone;
+}
+
 // True with a result, false if there is no segment that can be used.
 bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult& result, std::string& error) {
     const SegmentStatus status = segment_.open(name, bip::read_write, sizeof(StatsHeader), stats_segment_bytes);
@@ -56,7 +67,14 @@ bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult&
         return true;
     }
     if (status == SegmentStatus::ok) {
+        if (segment_.owner_uid() != geteuid()) return remove_foreign(name, error);
         if (!lock_as_description(segment_.fd(), aggregator_byte)) {
+            // Whoever may read the file can keep it from being locked. Then readers get one without such a lock.
+            if (!lock_holder(segment_.fd(), aggregator_byte)) {
+                segment_.unlink();
+                segment_.close();
+                return false;
+            }
             error = std::to_string(header()->aggregator_pid.load(std::memory_order_relaxed));
             result = OpenResult::served_by_another;
             return true;
@@ -66,8 +84,7 @@ bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult&
         if (!still_named) return false;
         const bool usable = header()->magic.load(std::memory_order_acquire) == stats_magic &&
                             header()->layout == layout_version && segment_.bytes() >= stats_segment_bytes &&
-                            header()->boot_id == boot_id() && header()->uid == uid &&
-                            segment_.owner_uid() == geteuid();
+                            header()->boot_id == boot_id() && header()->uid == uid;
         if (usable) {
             if (reserve_details()) {
                 result = OpenResult::ok;

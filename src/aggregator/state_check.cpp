@@ -66,7 +66,7 @@ bool is_sound_table(const shm::Segment& table, const Ledger& ledger) noexcept {
                              header.state <= static_cast<std::uint32_t>(TableState::quarantined);
     if (!known_state || header.closed_devices > shm::max_devices) return false;
     // Live entries are cells, and so are dead ones.
-    return are_sound_areas(header, table.bytes()) && header.live_buffers <= header.taken &&
+    return are_sound_areas(header, table.file_bytes()) && header.live_buffers <= header.taken &&
            is_sound_usage(table, ledger);
 }
 

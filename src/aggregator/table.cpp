@@ -59,9 +59,9 @@ SegmentStatus Table::attach() noexcept {
     seed_ = header()->hash_seed;
     multiplier_ = (seed_ * 0x9e3779b97f4a7c15) | 1;
     const std::uint32_t current = header()->current & 1;
-    if (!map_area(current)) return SegmentStatus::unsuitable;
+    if (const SegmentStatus mapped = map_area(current); mapped != SegmentStatus::ok) return mapped;
     if (header()->growing != 0) {
-        if (!map_area(1 - current)) return SegmentStatus::unsuitable;
+        if (const SegmentStatus mapped = map_area(1 - current); mapped != SegmentStatus::ok) return mapped;
         reserved_cells_ = 0;  // reserving what has storage already is harmless
         released_cells_ = 0;
         return reserve_ahead() ? SegmentStatus::ok : SegmentStatus::no_space;
@@ -73,19 +73,18 @@ SegmentStatus Table::attach() noexcept {
     return SegmentStatus::ok;
 }
 
-bool Table::map_area(std::uint32_t index) noexcept {
+SegmentStatus Table::map_area(std::uint32_t index) noexcept {
     const AreaDescriptor& descriptor = header()->areas[index];
     const std::uint64_t bytes = (descriptor.homes + descriptor.slack) * sizeof(Cell);
     Area& area = areas_[index];
-    if (descriptor.file_offset + bytes > segment_.file_bytes()) return false;
-    if (segment_.map_range(descriptor.file_offset, bytes, shm::bip::read_write, area.region) != SegmentStatus::ok) {
-        return false;
-    }
+    if (descriptor.file_offset + bytes > segment_.file_bytes()) return SegmentStatus::unsuitable;
+    const SegmentStatus mapped = segment_.map_range(descriptor.file_offset, bytes, shm::bip::read_write, area.region);
+    if (mapped != SegmentStatus::ok) return mapped;
     area.cells = static_cast<Cell*>(area.region.get_address());
     area.homes = descriptor.homes;
     area.limit = descriptor.homes + descriptor.slack;
     area.file_offset = descriptor.file_offset;
-    return true;
+    return SegmentStatus::ok;
 }
 
 // --- closed devices ---------------------------------------------------------------------------------------------------
@@ -155,7 +154,7 @@ bool Table::start_growth(std::uint64_t homes) noexcept {
     h->frontier = 0;
     reserved_cells_ = 0;
     released_cells_ = 0;
-    const bool ready = map_area(next) && reserve_ahead();
+    const bool ready = map_area(next) == SegmentStatus::ok && reserve_ahead();
     h->growing = ready ? 1 : 0;
     if (!ready) {  // it will be tried again, and again: the file must not become longer each time
         areas_[next] = Area{};

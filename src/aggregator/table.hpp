@@ -127,7 +127,7 @@ private:
     bool reserve_ahead() noexcept;
     void release_passed() noexcept;
     std::uint64_t next_homes(std::uint64_t count) const noexcept;
-    bool map_area(std::uint32_t index) noexcept;
+    shm::SegmentStatus map_area(std::uint32_t index) noexcept;
 
     shm::Segment& segment_;
     UndoLog& log_;

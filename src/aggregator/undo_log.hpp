@@ -65,9 +65,10 @@ public:
     bool overflowed() const noexcept { return overflowed_; }
     std::uint64_t used_bytes() const noexcept { return used_bytes_; }
 
-    // Puts everything back, newest first, through write(target, offset, bytes, count), and closes the log.
+    // Puts everything back, newest first, through write(target, offset, bytes, count), and closes the log. False, and the log
+    // stays open, once a write says that it failed: it may be tried again, from the newest on.
     template <class Write>
-    void roll_back(Write&& write) noexcept;
+    bool roll_back(Write&& write) noexcept;
 
 private:
     void set_used(std::uint64_t bytes) noexcept {
@@ -85,7 +86,7 @@ private:
 };
 
 template <class Write>
-void UndoLog::roll_back(Write&& write) noexcept {
+bool UndoLog::roll_back(Write&& write) noexcept {
     // Records are walked backwards by the trailer each ends with.
     std::uint64_t end = std::min(header_->log_bytes, log_capacity_bytes);
     constexpr std::uint64_t overhead = sizeof(LogRecord) + sizeof(std::uint64_t);
@@ -98,12 +99,15 @@ void UndoLog::roll_back(Write&& write) noexcept {
         std::memcpy(&record, records_ + end, sizeof record);
         const auto saved_bytes = static_cast<std::uint32_t>(record.what >> 32);
         if (saved_bytes != bytes - overhead) break;
-        write(static_cast<LogTarget>(static_cast<std::uint32_t>(record.what)), record.offset,
-              records_ + end + sizeof record, saved_bytes);
+        if (!write(static_cast<LogTarget>(static_cast<std::uint32_t>(record.what)), record.offset,
+                   records_ + end + sizeof record, saved_bytes)) {
+            return false;
+        }
     }
     compiler_barrier();
     header_->log_state = log_committed;
     compiler_barrier();
+    return true;
 }
 
 }  // namespace trackshm::aggregator

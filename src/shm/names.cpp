@@ -66,7 +66,20 @@ std::string stats_segment_name(std::string_view name_space, std::uint32_t uid) {
     return name_of(name_space, "stats." + std::to_string(uid));
 }
 
-std::optional<SegmentName> parse_segment_name(std::string_view file) {
+namespace {
+
+std::string text_of(const SegmentName& name) {
+    switch (name.kind) {
+        case SegmentKind::process: return process_segment_name(name.name_space, name.pid, name.nonce);
+        case SegmentKind::table: return table_segment_name(name.name_space, name.pid, name.nonce);
+        case SegmentKind::temporary: return temporary_segment_name(name.name_space, name.pid, name.nonce);
+        case SegmentKind::ledger: return ledger_segment_name(name.name_space, name.uid);
+        case SegmentKind::stats: break;
+    }
+    return stats_segment_name(name.name_space, name.uid);
+}
+
+std::optional<SegmentName> parse_parts(std::string_view file) {
     if (!file.starts_with(prefix)) return std::nullopt;
     file.remove_prefix(prefix.size());
     SegmentName name;
@@ -90,6 +103,15 @@ std::optional<SegmentName> parse_segment_name(std::string_view file) {
     }
     const std::string_view pid = next_part(file);
     if (!parse_number(pid, name.pid, 10) || !parse_number(file, name.nonce, 16)) return std::nullopt;
+    return name;
+}
+
+}  // namespace
+
+// "007" and "A" are other names of 7 and "a": somebody's own file must not be taken for another's.
+std::optional<SegmentName> parse_segment_name(std::string_view file) {
+    auto name = parse_parts(file);
+    if (name && text_of(*name) != file) return std::nullopt;
     return name;
 }
 

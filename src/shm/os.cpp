@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,6 +68,11 @@ std::optional<std::uint64_t> start_ticks(std::int32_t pid) noexcept {
 }
 
 std::uint64_t own_start_ticks() noexcept { return start_ticks_at("/proc/self/stat").value_or(0); }
+
+std::uint64_t own_pid_namespace() noexcept {
+    struct stat info {};
+    return stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
+}
 
 void own_comm(char (&comm)[16]) noexcept {
     // The process's name, which is its main thread's; this may be called from another one.

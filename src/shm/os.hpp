@@ -20,6 +20,9 @@ std::uint64_t boot_id() noexcept;
 std::optional<std::uint64_t> start_ticks(std::int32_t pid) noexcept;
 std::uint64_t own_start_ticks() noexcept;
 
+// Inode of /proc/self/ns/pid, which names this process's pid namespace; 0 if it cannot be told.
+std::uint64_t own_pid_namespace() noexcept;
+
 void own_comm(char (&comm)[16]) noexcept;  // NUL-terminated
 
 // 64 unpredictable bits; never 0.

@@ -64,6 +64,7 @@ struct ProcessHeader {
     std::int32_t pid;           // in its own pid namespace
     std::uint32_t uid;
     char comm[16];
+    std::uint64_t pid_namespace;  // whose `pid` this is: the inode of /proc/self/ns/pid; 0 if it cannot be told
 
     // The one line every hook writes: next ticket to give out.
     alignas(line_bytes) std::atomic<std::uint64_t> tickets;

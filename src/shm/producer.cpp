@@ -134,7 +134,8 @@ bool Producer::create_segment() noexcept {
     try {
         const std::uint64_t bytes = process_segment_bytes(settings_.slots_per_lane);
         const std::uint64_t reserved = slots_offset + settings_.slots_per_lane * sizeof(Slot);  // lane 0 as well
-        const std::string temporary = temporary_segment_name(settings_.name_space, owner_pid_, nonce_);
+        // With a nonce of its own: it must not tell others which name to take before we do.
+        const std::string temporary = temporary_segment_name(settings_.name_space, owner_pid_, random_nonce());
         if (segment_.create(temporary, bytes, reserved) != SegmentStatus::ok) return false;
         fill_header();
         if (!lock_as_process(segment_.fd(), liveness_byte) ||
@@ -167,6 +168,7 @@ void Producer::fill_header() noexcept {
     h->nonce = nonce_;
     h->pid = owner_pid_;
     h->uid = geteuid();
+    h->pid_namespace = own_pid_namespace();
     own_comm(h->comm);
     lane_header(shared_lane)->state.store(LaneState::claimed, std::memory_order_relaxed);
     h->lanes_used.store(1, std::memory_order_relaxed);
@@ -251,10 +253,7 @@ bool Producer::reserve_lane(std::uint32_t lane) noexcept {
     return true;
 }
 
-bool Producer::owns_descriptor() const noexcept {
-    struct stat info {};
-    return fstat(segment_.fd(), &info) == 0 && info.st_ino == segment_.inode() && S_ISREG(info.st_mode);
-}
+bool Producer::owns_descriptor() const noexcept { return segment_.is_open_on(segment_.fd()); }
 
 void Producer::hand_back_lane(void* lane_plus_one) noexcept {
     // Destructors that run after this one may still report: they share lane 0.
@@ -407,12 +406,13 @@ void Producer::finish() noexcept {
 // What does not fit into the ring is left in an extension of the segment.
 void Producer::write_estate() noexcept {
     ProcessHeader* h = header();
-    if (h->estate_offset.load(std::memory_order_relaxed) != 0 || !owns_descriptor()) return;
+    if (h->estate_offset.load(std::memory_order_relaxed) != 0) return;
+    if (!owns_descriptor() && !segment_.reopen()) return;
     // Folded counts need a slot per memory and two more.
     const std::uint64_t capacity = coalescer_.events() + 256 * type_count + 2;
     const std::uint64_t bytes = round_to_page(capacity * sizeof(Slot));
     const std::uint64_t offset = segment_.bytes();
-    if (ftruncate(segment_.fd(), static_cast<off_t>(offset + bytes)) != 0) return;
+    if (segment_.extend(offset + bytes) != SegmentStatus::ok) return;
     if (segment_.reserve(offset, bytes) != SegmentStatus::ok) return;
     void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, segment_.fd(), static_cast<off_t>(offset));
     if (mapped == MAP_FAILED) return;

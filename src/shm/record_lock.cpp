@@ -28,7 +28,7 @@ bool lock_as_description(int fd, std::int64_t byte) noexcept {
 }
 
 std::optional<LockHolder> lock_holder(int fd, std::int64_t byte) noexcept {
-    struct flock lock = one_byte(F_WRLCK, byte);
+    struct flock lock = one_byte(F_RDLCK, byte);  // whom a reader would have to wait for: other readers prove nothing
     if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return std::nullopt;
     return LockHolder{lock.l_pid};
 }

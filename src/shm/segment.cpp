@@ -2,14 +2,18 @@
 #include "shm/segment.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <new>
 
 #include "shm/names.hpp"
+#include "shm/os.hpp"
 
 namespace trackshm::shm {
 namespace {
@@ -24,6 +28,7 @@ SegmentStatus status_of(int error) noexcept {
         case ENOMEM:
         case EMFILE:
         case ENFILE:
+        case EFBIG:
         case EDQUOT: return SegmentStatus::no_space;
         default: return SegmentStatus::failed;
     }
@@ -47,8 +52,49 @@ SegmentStatus attempt(Operation&& operation) noexcept {
     }
 }
 
+// While it lives, SIGXFSZ is not delivered to this thread; one that came of what was done meanwhile is taken away.
+class WithoutFileSizeSignal {
+public:
+    WithoutFileSizeSignal() noexcept {
+        sigemptyset(&signal_);
+        sigaddset(&signal_, SIGXFSZ);
+        sigset_t pending;
+        was_pending_ = sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1;
+        pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+    }
+    ~WithoutFileSizeSignal() {
+        const KeepErrno keep;
+        const timespec at_once{};
+        if (!was_pending_) sigtimedwait(&signal_, nullptr, &at_once);
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    WithoutFileSizeSignal(const WithoutFileSizeSignal&) = delete;
+    WithoutFileSizeSignal& operator=(const WithoutFileSizeSignal&) = delete;
+
+private:
+    sigset_t signal_;
+    sigset_t before_;
+    bool was_pending_;
+};
+
+// Where a program has closed one of the three standard descriptors a new one takes its number, and what the program says
+// there later would be written into the file.
+int above_the_standard_ones(int fd) noexcept {
+    if (fd < 0 || fd > STDERR_FILENO) return fd;
+    const int other = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const KeepErrno keep;
+    ::close(fd);
+    return other;
+}
+
 int open_shared(const std::string& name, int flags, unsigned mode = 0) noexcept {
-    return ::open(path_of(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+    try {
+        const int fd = ::open(path_of(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+        return above_the_standard_ones(fd);
+    } catch (const std::bad_alloc&) {
+        errno = ENOMEM;
+        return -1;
+    }
 }
 
 }  // namespace
@@ -77,7 +123,7 @@ SegmentStatus Segment::create(const std::string& name, std::uint64_t file_bytes,
     if (!file_.create(name, mode)) return status_of(errno);
 
     struct stat info {};
-    if (ftruncate(fd(), static_cast<off_t>(file_bytes)) != 0 || fstat(fd(), &info) != 0) {
+    if (extend(file_bytes) != SegmentStatus::ok || fstat(fd(), &info) != 0) {
         status = status_of(errno);
     } else {
         remember(info);
@@ -140,6 +186,7 @@ SegmentStatus Segment::publish_as(const std::string& name) noexcept {
 
 SegmentStatus Segment::reserve(std::uint64_t offset, std::uint64_t bytes) noexcept {
     if (bytes == 0) return SegmentStatus::ok;
+    const WithoutFileSizeSignal guard;
     int error = 0;
     do {
         error = posix_fallocate(fd(), static_cast<off_t>(offset), static_cast<off_t>(bytes));
@@ -152,6 +199,7 @@ void Segment::release(std::uint64_t offset, std::uint64_t bytes) noexcept {
 }
 
 SegmentStatus Segment::extend(std::uint64_t file_bytes) noexcept {
+    const WithoutFileSizeSignal guard;
     return ftruncate(fd(), static_cast<off_t>(file_bytes)) == 0 ? SegmentStatus::ok : status_of(errno);
 }
 
@@ -163,6 +211,19 @@ SegmentStatus Segment::map_range(std::uint64_t offset, std::uint64_t bytes, bip:
 std::uint64_t Segment::file_bytes() const noexcept {
     struct stat info {};
     return fstat(fd(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
+}
+
+bool Segment::is_open_on(int fd) const noexcept {
+    struct stat info {};
+    return fstat(fd, &info) == 0 && info.st_ino == inode_ && info.st_dev == device_;
+}
+
+bool Segment::reopen() noexcept {
+    SharedFile again;
+    if (!again.open(name_, bip::read_write) || !is_open_on(again.fd())) return false;
+    file_.let_go();
+    file_ = std::move(again);
+    return true;
 }
 
 void Segment::unlink() noexcept {

@@ -41,6 +41,8 @@ public:
     // False with errno set.
     bool create(const std::string& name, unsigned mode) noexcept;
     bool open(const std::string& name, bip::mode_t mode) noexcept;
+    // The descriptor is somebody else's: not to be closed.
+    void let_go() noexcept { fd_ = -1; }
 
     int fd() const noexcept { return fd_; }
     bip::mapping_handle_t get_mapping_handle() const noexcept {
@@ -51,7 +53,8 @@ private:
     int fd_ = -1;
 };
 
-// Move-only. Every function leaves the reason in the returned status and in errno, and none throws.
+// Move-only. Every function leaves the reason in the returned status and in errno, and none throws, nor lets the process be
+// ended by SIGXFSZ where a file may not become as large (RLIMIT_FSIZE).
 class Segment {
 public:
     Segment() noexcept = default;
@@ -98,6 +101,11 @@ public:
     const std::string& name() const noexcept { return name_; }
     std::uint32_t owner_uid() const noexcept { return owner_uid_; }
     std::uint64_t inode() const noexcept { return inode_; }
+    std::uint64_t device() const noexcept { return device_; }
+    // Whether a descriptor is open on this very file: the program may have closed ours, and its number be another's now.
+    bool is_open_on(int fd) const noexcept;
+    // Opens the file once more by its name, after the program closed our descriptor. False if the name leads elsewhere.
+    bool reopen() noexcept;
 
     template <class T>
     T* at(std::uint64_t offset) const noexcept {

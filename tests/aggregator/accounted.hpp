@@ -58,6 +58,7 @@ public:
         ledger_.log().roll_back([&](LogTarget target, std::uint64_t offset, const std::byte* bytes,
                                     std::uint32_t count) {
             process.restore(target == LogTarget::ledger ? ledger_.base() : nullptr, offset, bytes, count);
+            return true;
         });
         ledger_.reload();
         process.index_usage(ledger_);

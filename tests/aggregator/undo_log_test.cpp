@@ -68,6 +68,7 @@ void recover(Memory& memory) {
     log.roll_back([&](LogTarget target, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
         State& state = target == LogTarget::table ? memory.table : ledger_words(memory);
         std::memcpy(reinterpret_cast<std::byte*>(state.data()) + offset, bytes, count);
+        return true;
     });
 }
 
@@ -132,6 +133,34 @@ TEST_CASE("a batch cut short at any instruction is undone whole, and a committed
     CHECK(undone + kept == steps);
 }
 
+TEST_CASE("a roll-back that cannot write leaves the log open, and can be done again") {
+    const SharedMemory memory = map_memory();
+    fill(*memory);
+    const Result before = result_of(*memory);
+    {
+        UndoLog log(memory->ledger);
+        log.begin(0, 0);
+        for (std::size_t word = 1; word < 6; ++word) save_and_set(log, LogTarget::table, memory->table, word, 7000 + word);
+    }
+    UndoLog log(memory->ledger);
+    const auto write = [&](std::uint64_t& may_write) {
+        return [&](LogTarget, std::uint64_t offset, const std::byte* bytes, std::uint32_t count) {
+            if (may_write == 0) return false;
+            --may_write;
+            std::memcpy(reinterpret_cast<std::byte*>(memory->table.data()) + offset, bytes, count);
+            return true;
+        };
+    };
+    std::uint64_t may_write = 2;
+    CHECK_FALSE(log.roll_back(write(may_write)));
+    CHECK(log.is_open());
+    CHECK_FALSE(result_of(*memory) == before);
+    may_write = 100;
+    CHECK(log.roll_back(write(may_write)));
+    CHECK_FALSE(log.is_open());
+    CHECK(result_of(*memory) == before);
+}
+
 TEST_CASE("a log that runs full says so while every account can still be saved, and keeps what it has") {
     const auto ledger = std::make_unique<std::array<std::uint64_t, ledger_segment_bytes / 8>>();
     ledger->fill(0);
@@ -156,6 +185,7 @@ TEST_CASE("a log that runs full says so while every account can still be saved, 
     log.roll_back([&](LogTarget, std::uint64_t offset, const std::byte*, std::uint32_t) {
         ++undone;
         CHECK(offset == kept - undone);
+        return true;
     });
     CHECK(undone == kept);
     CHECK_FALSE(log.is_open());

@@ -21,11 +21,17 @@
 //   clone N                the same by a raw system call, which runs no pthread_atfork handler
 //   daemonise              goes on as a grandchild in a session of its own, whose pid it answers with; this process exits
 //   close_descriptors      all but the standard ones, as daemons do at their start
+//   open FILE              opens it for reading and writing, for good; answers with the descriptor
+//   close_fd FD            closes a descriptor
+//   undumpable             from now on /proc/PID is for root alone
+//   end_first_thread       this thread ends, another one goes on
 //   spawn PROGRAM ARGS...  starts it with posix_spawn and waits for it; answers with its pid and wait status
 //   vfork PROGRAM ARGS...  the same with vfork and exec
 //   reap                   lets the forked child return from main; answers with its wait status
 //   exit CODE              _exit CODE    return CODE      abort              exec PROGRAM ARGS...
+#include <fcntl.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -257,14 +263,27 @@ public:
     // The code to return from main with.
     int run(std::istream& input) {
         std::cout << "ok " << getpid() << std::endl;
+        return serve(input);
+    }
+
+private:
+    int serve(std::istream& input) {
         for (std::string line; !ended_ && std::getline(input, line);) {
+            if (line == "end_first_thread") end_first_thread(input);
             const std::string answer = execute(line, input);
             if (!ended_) std::cout << answer << std::endl;
         }
         return code_;
     }
 
-private:
+    [[noreturn]] void end_first_thread(std::istream& input) {
+        std::thread([this, &input] {
+            std::cout << "ok" << std::endl;
+            std::exit(serve(input));
+        }).detach();
+        for (;;) syscall(SYS_exit, 0);
+    }
+
     std::string execute(const std::string& line, std::istream& input) {
         const Words words = split(line);
         if (words.empty()) return "error empty command";
@@ -313,6 +332,9 @@ private:
         if (verb == "reap") return reap_child();
         if (verb == "spawn" || verb == "vfork") return run_program(words);
         if (verb == "daemonise") return daemonise();
+        if (verb == "open") return "ok " + std::to_string(open(words.at(1).c_str(), O_RDWR | O_CREAT, 0600));
+        if (verb == "close_fd") return close(static_cast<int>(n[0])) == 0 ? "ok" : "error close";
+        if (verb == "undumpable") return prctl(PR_SET_DUMPABLE, 0) == 0 ? "ok" : "error prctl";
         if (verb == "close_descriptors") return close_range(3, ~0u, 0) == 0 ? "ok" : "error close_range";
         if (verb == "return") {
             ended_ = true;

@@ -38,6 +38,14 @@ TEST_CASE("names of segments parse back to what they were made of") {
     CHECK(ledger->kind == SegmentKind::ledger);
 }
 
+TEST_CASE("a name has one spelling: another one is nobody's") {
+    for (const char* alias : {"trackshm.a.p.7.0b", "trackshm.a.p.07.b", "trackshm.a.p.7.B", "trackshm.a.l.-07.b", "trackshm.a.p.-0.b",
+                              "trackshm.a.tmp.7.00", "trackshm.a.stats.00", "trackshm.a.ledger.01"}) {
+        CAPTURE(alias);
+        CHECK_FALSE(parse_segment_name(alias));
+    }
+}
+
 TEST_CASE("files of others are not taken for segments") {
     for (const char* file : {"", "trackshm", "trackshm.", "trackshm.ns", "trackshm.ns.", "trackshm.ns.q.1.2",
                              "trackshm.ns.p.1", "trackshm.ns.p..2", "trackshm.ns.p.x.2", "trackshm.ns.p.1.xyz",

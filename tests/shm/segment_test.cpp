@@ -2,6 +2,8 @@
 #include "shm/segment.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +113,64 @@ TEST_CASE("a segment larger than the storage there is fails without touching it"
     Segment segment;
     CHECK(segment.create(name, std::uint64_t{1} << 45, std::uint64_t{1} << 45) == SegmentStatus::no_space);
     CHECK_FALSE(fs::exists(name.path()));
+}
+
+TEST_CASE("a limit on the size of files is an error, and no signal") {
+    const Name name;
+    const pid_t child = fork();
+    if (child == 0) {
+        const rlimit limit{4096, 4096};
+        setrlimit(RLIMIT_FSIZE, &limit);
+        Segment segment;
+        const SegmentStatus status = segment.create(name, 65536, 65536);
+        const bool refused = status == SegmentStatus::no_space && errno == EFBIG;
+        sigset_t pending;
+        sigset_t blocked;
+        sigpending(&pending);
+        sigprocmask(SIG_BLOCK, nullptr, &blocked);
+        const bool is_as_before = sigismember(&pending, SIGXFSZ) == 0 && sigismember(&blocked, SIGXFSZ) == 0;
+        _exit(refused && is_as_before ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("a segment does not take the number of a standard descriptor that is closed") {
+    const Name name;
+    const pid_t child = fork();
+    if (child == 0) {
+        close(STDERR_FILENO);
+        Segment segment;
+        const bool is_above = segment.create(name, 4096, 4096) == SegmentStatus::ok && segment.fd() > STDERR_FILENO;
+        Segment again;
+        const bool is_still = again.open(name, bip::read_only, 1) == SegmentStatus::ok && again.fd() > STDERR_FILENO;
+        _exit(is_above && is_still ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("a reader's lock does not pass for the owner's") {
+    const Name name;
+    Segment segment;
+    REQUIRE(segment.create(name, 4096, 4096) == SegmentStatus::ok);
+    const int reader = open(name.path().c_str(), O_RDONLY | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_RDLCK;
+    lock.l_start = aggregator_byte;
+    lock.l_len = 1;
+    REQUIRE(fcntl(reader, F_OFD_SETLK, &lock) == 0);
+    CHECK_FALSE(lock_holder(segment.fd(), aggregator_byte));
+    CHECK_FALSE(lock_as_description(segment.fd(), aggregator_byte));
+    close(reader);
+    REQUIRE(lock_as_description(segment.fd(), aggregator_byte));
+    Segment other;
+    REQUIRE(other.open(name, bip::read_only, 1) == SegmentStatus::ok);
+    CHECK(lock_holder(other.fd(), aggregator_byte));
 }
 
 TEST_CASE("a lock on a byte tells its holder, does not outlive it and is not inherited") {

@@ -19,6 +19,7 @@
 #include "support/foreign_segment.hpp"
 #include "support/script.hpp"
 #include "support/skip.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace trackshm::test {
 
@@ -260,6 +261,116 @@ TEST_CASE("a user's own aggregator comes before root's, and no process is draine
     CHECK(applied(again) == late.reported() + 1 + 10);
     CHECK(again.at("aggregator").at("exact") == true);
     CHECK(live_buffers(again) == late.reported() + 1);
+}
+
+TEST_CASE("whoever may read the counters can neither keep the next aggregator from serving nor pass for one") {
+    const Namespace name_space;
+    const std::string stats = "/dev/shm/trackshm." + name_space.name() + ".stats." + std::to_string(geteuid());
+    Script program(name_space);
+    program("alloc 0 100 0 1");
+    {
+        Aggregator first(name_space);
+        program.sync();
+        CHECK(first.terminate().exited_with(0));
+    }
+    const int reader = open(stats.c_str(), O_RDONLY | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_RDLCK;
+    lock.l_len = 1;
+    REQUIRE(fcntl(reader, F_OFD_SETLK, &lock) == 0);
+    CHECK(shmtop(name_space, {"--json"}).status.exited_with(3));
+    CHECK(program("sync 1000") == "2");  // nobody to wait for
+    Aggregator second(name_space);
+    program("alloc 0 10 0 2");
+    program.sync();
+    CHECK(live_bytes(shmtop_json(name_space)) == 110);
+    CHECK(shmtop_json(name_space).at("aggregator").at("start_count") == 2);
+    close(reader);
+}
+
+TEST_CASE("files of other users in the place of its own do not keep root's aggregator from serving") {
+    if (!can_run_as(nobody)) SKIP_TEST(needs_other_user);
+    const Namespace name_space;
+    const std::string prefix = "/dev/shm/trackshm." + name_space.name() + ".";
+    Program program(name_space, daemon_user);
+    program.child().write_line("alloc 0 100 0 1");
+    program.child().read_line();
+    std::string table = only_segment(name_space, "p");
+    table.replace(table.find(".p."), 3, ".l.");
+    for (const std::string& path : {prefix + "stats.0", prefix + "ledger.0", "/dev/shm/" + table}) {
+        write_file(path, std::string(1 << 20, 'x'));
+        REQUIRE(chown(path.c_str(), nobody, nobody) == 0);
+    }
+    const int planted = open((prefix + "stats.0").c_str(), O_RDWR | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_len = 1;
+    REQUIRE(fcntl(planted, F_OFD_SETLK, &lock) == 0);
+
+    Aggregator aggregator(name_space);
+    CHECK(program("sync 20000") == "ok 0");
+    CHECK(process_row(shmtop_json(name_space), program.pid()).at("live_bytes") == 100);
+    CHECK(process_row(shmtop_json(name_space), program.pid()).at("exact") == true);
+    close(planted);
+}
+
+TEST_CASE("root's aggregator goes on with the process of a user who has one now") {
+    if (!can_run_as(nobody)) SKIP_TEST(needs_other_user);
+    const Namespace name_space;
+    auto roots = std::make_unique<Aggregator>(name_space);
+    Program program(name_space, nobody);
+    program.fill(0, 10);
+    const auto users = aggregator_of(name_space, nobody);
+    CHECK(roots->terminate().exited_with(0));
+    // Nobody serves it now, and the user's says so.
+    REQUIRE(eventually([&] {
+        return snapshot_for(name_space, nobody).at("events").at("waiting_processes") == 1;
+    }));
+    CHECK(snapshot_for(name_space, nobody).at("aggregator").at("exact") == false);
+    roots = std::make_unique<Aggregator>(name_space);
+    program.fill(0, 5);
+    const auto row = [&] { return process_row(snapshot_for(name_space, 0), program.pid()); };
+    CHECK(row().at("live_buffers") == 15);
+    CHECK(row().at("exact") == true);
+    CHECK(eventually([&] { return snapshot_for(name_space, nobody).at("events").at("waiting_processes") == 0; }));
+    program.child().kill();
+    CHECK(eventually([&] { return exited_row(snapshot_for(name_space, 0), program.pid()).is_object(); }));
+    CHECK(live_buffers(snapshot_for(name_space, 0)) == 0);
+    CHECK(name_space.segments("p").empty());
+}
+
+TEST_CASE("a process that may not be looked at and has lost its lock counts as ended, and not as exact") {
+    if (!can_run_as(nobody)) SKIP_TEST(needs_other_user);
+    const Namespace name_space;
+    const auto aggregator = aggregator_of(name_space, nobody);
+    Program program(name_space, nobody);
+    program.fill(0, 10);
+    program("undumpable");
+    program("close_descriptors");
+    const auto record = [&] { return exited_row(snapshot_for(name_space, nobody), program.pid()); };
+    REQUIRE(eventually([&] { return record().is_object(); }));
+    CHECK(record().at("exact") == false);
+    CHECK(record().at("leaked_buffers") == 10);
+}
+
+TEST_CASE("cleaning spares what a process in another pid namespace maps") {
+    const Namespace name_space;
+    if (!can_have_own_pids()) SKIP_TEST(needs_pid_namespaces);
+    Child program(with_own_pids({SCRIPT_PROGRAM_PATH}), {name_space.tracked()});
+    program.read_line();
+    for (const char* command : {"alloc 0 1 0 1", "close_descriptors"}) {
+        program.write_line(command);
+        CHECK(program.read_line() == "ok");
+    }
+    const Arguments clean{SHMDUMP_PATH, "--namespace", name_space.name(), "clean", "--all"};
+    CHECK(run(clean).status.exited_with(0));
+    CHECK(name_space.segments("p").size() == 1);
+    Aggregator aggregator(name_space);
+    program.write_line("sync 20000");
+    CHECK(program.read_line() == "ok 0");
+    CHECK(live_buffers(shmtop_json(name_space)) == 1);
+    program.close_input();
+    CHECK(eventually([&] { return name_space.segments("p").empty(); }));
 }
 
 TEST_CASE("a process in another pid namespace is alive while it lives, whatever its pid means here") {

@@ -325,7 +325,9 @@ TEST_CASE("headers that lie about sizes, offsets and pids are not attached") {
     CHECK(shmtop_json(scene.name_space()).at("processes").size() == 2);
     for (const std::string& path : paths) CHECK(fs::exists(path));
     scene.check_the_end();
-    CHECK(run({SHMDUMP_PATH, "--namespace", scene.name_space().name(), "clean", "--all"}).status.exited_with(0));
+    const CommandResult cleaned = run({SHMDUMP_PATH, "--namespace", scene.name_space().name(), "clean", "--all"});
+    INFO(cleaned.output << cleaned.error_output);
+    CHECK(cleaned.status.exited_with(0));
     for (const std::string& path : paths) CHECK_FALSE(fs::exists(path));
 }
 

@@ -148,6 +148,37 @@ TEST_CASE("a process that closes all its descriptors is tracked to its end") {
     check_no_process_segments(name_space);
 }
 
+TEST_CASE("a process whose first thread has ended is tracked to its end") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    const bool closes = GENERATE(false, true);
+    INFO((closes ? "and its descriptors are closed" : "and its descriptors are open"));
+    Script program(name_space);
+    hold_three(program);
+    if (closes) program("close_descriptors");
+    program("end_first_thread");
+    Script(name_space).child().kill();  // a death, at which all are looked at
+    program("alloc 0 7 0 4");
+    program.sync();
+    CHECK(process_row(shmtop_json(name_space), program.pid()).at("live_bytes") == 607);
+    program.child().kill();
+    CHECK(wait_for_exit_record(name_space, program.pid()).at("exact") == true);
+}
+
+TEST_CASE("what a process left that closed all and ended while it coalesced is applied") {
+    const Namespace name_space;
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}});
+    program("fill 1 20000 0 0 1 10");
+    program("close_descriptors");
+    CHECK(program.finish().exited_with(0));
+    Aggregator aggregator(name_space);
+    const json record = wait_for_exit_record(name_space, program.pid());
+    CHECK(record.at("leaked_bytes") == 200000);
+    CHECK(record.at("exact") == true);
+    CHECK(shmtop_json(name_space).at("events").at("dropped") == 0);
+    check_no_process_segments(name_space);
+}
+
 TEST_CASE("a program that execs another tracked program is two processes with one pid") {
     const Namespace name_space;
     Aggregator aggregator(name_space);

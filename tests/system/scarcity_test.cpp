@@ -3,12 +3,17 @@
 // Too little of everything: shared memory, descriptors, address space. The host program never notices; whatever is not
 // tracked, or not yet, is said in one line and never passed off as exact.
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
@@ -16,6 +21,7 @@
 #include "support/process_record.hpp"
 #include "support/script.hpp"
 #include "support/skip.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace trackshm::test {
 
@@ -54,6 +60,16 @@ void check_aggregator_refuses(const Namespace& name_space, const std::string& re
     CHECK(result.error_output.find(reason) != std::string::npos);
     CHECK(result.error_output.find(remedy) != std::string::npos);
     CHECK(name_space.segments().empty());
+}
+
+// A figure of /proc/PID/status.
+std::uint64_t status_kib(pid_t pid, const std::string& key) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    for (std::string word; status >> word;) {
+        std::uint64_t kib = 0;
+        if (word == key && status >> kib) return kib;
+    }
+    throw std::runtime_error("no " + key);
 }
 
 std::string dump_of_segments(const Namespace& name_space) {
@@ -371,6 +387,117 @@ TEST_CASE("an aggregator started with too few descriptors either serves and can 
             CHECK(name_space.segments().empty());
         }
     }
+}
+
+TEST_CASE("a limit on the size of files keeps a program from being tracked, and from nothing else") {
+    const Namespace name_space;
+    const std::string limited = "ulimit -f 100; exec ";
+    Child program({"sh", "-c", limited + in_shell(SCRIPT_PROGRAM_PATH)}, {name_space.tracked()});
+    program.read_line();
+    program.write_line("enabled");
+    CHECK(program.read_line() == "ok 0");
+    program.write_line("alloc 0 1 0 1");
+    CHECK(program.read_line() == "ok");
+    program.close_input();
+    CHECK(program.wait().exited_with(0));
+    CHECK(name_space.segments().empty());
+
+    const std::string of_namespace = " --namespace " + name_space.name();
+    const CommandResult started = run({"sh", "-c", limited + in_shell(SHMRUN_PATH) + of_namespace + " -- true"});
+    CHECK(started.status.exited_with(0));
+    CHECK(started.error_output.find("will not be tracked: files may not become larger") != std::string::npos);
+    const CommandResult aggregator = run({"sh", "-c", limited + in_shell(SHM_AGGREGATOR_PATH) + of_namespace});
+    CHECK(aggregator.status.exited_with(1));
+    CHECK(aggregator.error_output.find("ulimit -f") != std::string::npos);
+    CHECK(name_space.segments().empty());
+}
+
+TEST_CASE("an aggregator that cannot map a table for want of address space counts who waits, and forgets nothing") {
+    const Namespace name_space;
+    std::uint64_t own_kib = 0;  // what it takes without anybody
+    {
+        const Namespace empty;
+        Aggregator alone(empty);
+        own_kib = status_kib(alone.child().pid(), "VmPeak:");
+        alone.terminate();
+    }
+    Script program(name_space);
+    {
+        Aggregator first(name_space);
+        program("fill 1 700000 0 0 1 16");  // 30 MB of table
+        program.sync();
+        CHECK(first.terminate().exited_with(0));
+    }
+    const std::string limit = "ulimit -v " + std::to_string(own_kib + 12 * 1024) + "; exec ";
+    {
+        Child second({"sh", "-c", limit + in_shell(SHM_AGGREGATOR_PATH) + " --namespace " + name_space.name()});
+        second.read_error_line_with("ready");
+        const json snapshot = snapshot_when(name_space, [](const json& now) {
+            return now.at("events").at("waiting_processes") == 1;
+        });
+        CHECK(snapshot.at("aggregator").at("exact") == false);
+        CHECK(live_buffers(snapshot) == 700000);
+        CHECK(second.error_output().find("ulimit -v") != std::string::npos);
+        second.signal(SIGTERM);
+        CHECK(second.wait().exited_with(0));
+    }
+    Aggregator third(name_space);
+    program("free 1");
+    program.sync();
+    CHECK(live_buffers(shmtop_json(name_space)) == 699999);
+    CHECK(shmtop_json(name_space).at("aggregator").at("exact") == true);
+    CHECK(imbalance(shmtop_json(name_space)) == "");
+}
+
+TEST_CASE("a file that has the number of a descriptor its program closed is left alone") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=32m");  // fresh, so that its first file has the inode number of the other's first
+    const TemporaryDirectory directory;
+    const std::string place = directory / "other";
+    std::filesystem::create_directory(place);
+    REQUIRE(mount("tmpfs", place.c_str(), "tmpfs", 0, "size=1m") == 0);
+    const Namespace name_space;
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}});
+    program("alloc 0 1 0 1");
+    struct stat segment {};
+    REQUIRE(stat(("/dev/shm/" + name_space.segments("p").at(0)).c_str(), &segment) == 0);
+    program("close_descriptors");
+    const std::string host_file = place + "/host.log";
+    program("open " + host_file);
+    struct stat host {};
+    REQUIRE(stat(host_file.c_str(), &host) == 0);
+    REQUIRE(host.st_ino == segment.st_ino);
+    program("fill 1 500 0 0 2 1");  // more than the ring holds: at its end the rest is left in an extension of the segment
+    CHECK(program.finish().exited_with(0));
+    CHECK(std::filesystem::file_size(host_file) == 0);
+    Aggregator aggregator(name_space);
+    CHECK(wait_for_exit_record(name_space, program.pid()).at("leaked_buffers") == 501);
+    umount2(place.c_str(), MNT_DETACH);
+}
+
+TEST_CASE("an aggregator that has nobody to tell anything serves all the same") {
+    const Namespace name_space;
+    const std::string closed = GENERATE("2>&-", "2>/dev/full", "<&- >&- 2>&-");
+    INFO(closed);
+    Child aggregator({"sh", "-c", "exec " + in_shell(SHM_AGGREGATOR_PATH) + " --namespace " + name_space.name() + " " + closed});
+    Script program(name_space);
+    for (int device = 0; device < 300; ++device) program("alloc " + std::to_string(device) + " 1 0 1");  // a warning, too
+    REQUIRE(eventually([&] { return program("sync 1000") == "0"; }));
+    CHECK(live_buffers(shmtop_json(name_space)) == 256);
+    aggregator.signal(SIGTERM);
+    CHECK(aggregator.wait().exited_with(0));
+}
+
+TEST_CASE("a program that has closed its standard descriptors is tracked, and may use them anew") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Child program({"sh", "-c", "exec " + in_shell(SCRIPT_PROGRAM_PATH) + " 2>&-"}, {name_space.tracked()});
+    program.read_line();
+    for (const char* command : {"alloc 0 5 0 1", "open /dev/null", "sync 20000"}) {
+        program.write_line(command);
+        CHECK(program.read_line() == (command[0] == 'o' ? "ok 2" : command[0] == 's' ? "ok 0" : "ok"));
+    }
+    CHECK(live_bytes(shmtop_json(name_space)) == 5);
 }
 
 }  // namespace trackshm::test

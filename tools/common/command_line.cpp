@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/command_line.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -56,8 +58,21 @@ void print_error(std::string_view program, std::string_view message) {
     std::fputs(fmt::format("{}: {}\n", program, line).c_str(), stderr);
 }
 
+namespace {
+
+// Where one of the three is closed, the next file that is opened would take its number, and be written into. What stands in
+// for it fails as the closed one does: it can only be used the other way.
+void occupy_standard_descriptors() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (fcntl(fd, F_GETFD) == -1) static_cast<void>(open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+    }
+}
+
+}  // namespace
+
 int run_program(std::string_view program, int (*run)(int argc, char** argv), int argc, char** argv) {
     try {
+        occupy_standard_descriptors();
         guard_against_truncation(program);
         return run(argc, argv);
     } catch (const std::exception& error) {

@@ -17,6 +17,7 @@
 #include "aggregator/ledger_abi.hpp"
 #include "aggregator/table_abi.hpp"
 #include "common/read_at.hpp"
+#include "shm/file_mapping.hpp"
 #include "shm/os.hpp"
 #include "shm/process_abi.hpp"
 #include "shm/record_lock.hpp"
@@ -70,10 +71,16 @@ void examine_process(SegmentInfo& info, int fd) {
         if (holder->pid > 0) info.pid = holder->pid;
         return;
     }
-    // A process that called exec dropped the lock: its tracking is over, but it is still there under the same pid.
-    info.owner_alive = header.boot_id == shm::boot_id() && shm::start_ticks(header.pid) == header.start_ticks;
     info.state = SegmentState::ended;
-    if (info.owner_alive) info.note = "gave up its lock: exec";
+    // A process that called exec dropped the lock: its tracking is over, but it is still there under the same pid. One
+    // that closed all its descriptors goes on, in whichever pid namespace.
+    if (header.boot_id == shm::boot_id() && shm::start_ticks(header.pid) == header.start_ticks) {
+        info.note = "gave up its lock: exec, or closed";
+    } else if (shm::find_mapper(info.device, info.inode) != 0) {
+        info.note = "gave up its lock: closed";
+    } else {
+        info.owner_alive = false;
+    }
 }
 
 void examine_table(SegmentInfo& info, int fd) {

@@ -2,6 +2,7 @@
 #include "shmrun/launch.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -46,6 +47,11 @@ std::optional<std::string> why_not_tracked() {
     }
     // The segment's header, the shared ring and one thread's.
     constexpr std::uint64_t needed_bytes = shm::slots_offset + 2 * shm::default_slots_per_lane * sizeof(shm::Slot);
+    rlimit size{};
+    if (getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur < shm::process_segment_bytes(shm::default_slots_per_lane)) {
+        return fmt::format("files may not become larger than {} KiB, and it takes one of {}: raise the limit (ulimit -f)",
+                           size.rlim_cur / 1024, shm::process_segment_bytes(shm::default_slots_per_lane) / 1024);
+    }
     const std::uint64_t free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
     if (free_bytes >= needed_bytes) return std::nullopt;
     return fmt::format("{} has {} KiB left of the {} it takes: enlarge it (mount -o remount,size=1G {}, docker run "
