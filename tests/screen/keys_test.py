@@ -117,12 +117,29 @@ class Keys(ScreenTest):
             self.press_and_wait([key], "next view; Devices")
             self.press_and_wait(["escape"], "DEVICEv")
 
+    def test_keys_come_in_more_than_one_form(self):
+        self.wait_for_selected("0")
+        for keys, row in ((["\x1b[B"], "1"), (["\x1bOB", "\x1b[B"], "3"), (["\x1b[A"], "2"), (["\x1b[F"], "29"),
+                          (["\x1b[H"], "0"), (["\x1b[4~"], "29"), (["\x1b[1~"], "0")):
+            self.terminal.press(*keys)
+            self.wait_for_selected(row)
+        self.press_and_wait(["\x1b[11~"], "next view; Devices")
+        self.press_and_wait(["escape"], "DEVICEv")
+
+    def test_what_is_no_key_does_nothing(self):
+        for unknown in ("\x1bx", "\x1b[1;5A", "\x1b[<0;10;10M", "\x1b[200~", "\x1b[Z\x1b[Z\x1b[Z\x1b[Z\x1b[Z", "\x1b[99;99;99u"):
+            self.terminal.press(unknown)
+            self.press_and_wait(["e"], "sizes: bytes")
+            for unit in ("KiB", "MiB", "GiB", "auto"):
+                self.press_and_wait(["e"], f"sizes: {unit}")
+
     def test_another_size_is_no_key(self):
         self.press_and_wait(["h"], "next view; Devices")
         self.terminal.resize(30, 100)
         self.terminal.wait_until(lambda: self.terminal.lines()[29].strip() != "", "a screen of the new size")
         self.assertIn("next view; Devices", self.terminal.text())
-        self.press_and_wait(["escape", "e"], "sizes: bytes")
+        self.press_and_wait(["escape"], "DEVICEv")
+        self.press_and_wait(["e"], "sizes: bytes")
         self.terminal.resize(24, 80)
         self.terminal.wait_until(lambda: "sizes: bytes" in self.terminal.lines()[23], "the message in the new last line")
 

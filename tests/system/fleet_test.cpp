@@ -379,6 +379,7 @@ TEST_CASE("an address that cannot be listened on is told in one line") {
     };
     CHECK(refused("127.0.0.1:" + std::to_string(exporter.port())).exited_with(1));
     CHECK(refused("192.0.2.1:9477").exited_with(1));
+    CHECK(refused("[2001:db8::1]:9477").exited_with(1));  // nobody's address, and perhaps no IPv6 at all
     CHECK(refused("everywhere").exited_with(2));
     CHECK(run({SHM_EXPORTER_PATH, "--max-processes", "3"}).status.exited_with(2));
 }

@@ -49,7 +49,7 @@ std::optional<int> parse_exporter_options(int argc, const char* const* argv, Exp
     const auto address = parse_listen_address(listen);
     if (!address) {
         return usage_error("shm_exporter",
-                           fmt::format("--listen: '{}' is no ADDRESS:PORT like 127.0.0.1:9477 or [::1]:9477", listen));
+                           fmt::format("--listen: '{}' is no ADDRESS:PORT like 127.0.0.1:9477", listen));
     }
     options.listen = *address;
     return std::nullopt;

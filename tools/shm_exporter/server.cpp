@@ -88,9 +88,14 @@ private:
     const prometheus::Collectable& metrics_;
 };
 
-// The server's last complaint, which says why it could not start. Any of its threads may complain, at any time.
+// The last complaint of a server, which says why it could not start. Any of its threads may complain, at any time; of which
+// server it is cannot be told from what the callback gets.
 class Complaint {
 public:
+    static Complaint& last() {
+        static Complaint complaint;
+        return complaint;
+    }
     void set(const char* message) {
         const std::lock_guard lock(mutex_);
         message_ = message;
@@ -105,11 +110,8 @@ private:
     std::string message_;
 };
 
-int keep_message(const mg_connection* connection, const char* message) {
-    const mg_context* const context = mg_get_context(connection);
-    if (void* const kept = context == nullptr ? nullptr : mg_get_user_data(context)) {
-        static_cast<Complaint*>(kept)->set(message);
-    }
+int keep_message(const mg_connection*, const char* message) {
+    Complaint::last().set(message);
     return 1;  // handled: not to be printed
 }
 
@@ -128,10 +130,14 @@ CivetCallbacks callbacks() {
 struct MetricsServer::Parts {
     Parts(const ListenAddress& address, const prometheus::Collectable& metrics) : metrics_page(metrics) {
         const CivetCallbacks handlers = callbacks();
+        if (address.is_ipv6 && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+            throw std::runtime_error(fmt::format("cannot listen on {}: the installed civetweb was built without IPv6; give an "
+                                                 "address of IPv4", address.text()));
+        }
         try {
-            server = std::make_unique<CivetServer>(server_options(address), &handlers, &complaint);
+            server = std::make_unique<CivetServer>(server_options(address), &handlers);
         } catch (const CivetException& error) {
-            const std::string reason = complaint.get();
+            const std::string reason = Complaint::last().get();
             throw std::runtime_error(fmt::format("cannot listen on {}: {}", address.text(),
                                                  reason.empty() ? error.what() : reason));
         }
@@ -139,7 +145,6 @@ struct MetricsServer::Parts {
         server->addHandler("/metrics", metrics_page);
     }
 
-    Complaint complaint;
     StartPage start_page;
     MetricsPage metrics_page;
     std::unique_ptr<CivetServer> server;  // last: its threads use the others

@@ -7,16 +7,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <clocale>
 #include <cstdio>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace trackshm::tools {
 namespace {
 
-constexpr int escape_delay_ms = 25;
+constexpr int escape_delay_ms = 100;  // over a slow line a key may come in pieces, and a lone Esc quits
 constexpr wint_t escape_code = 27;
 constexpr wint_t erase_line_code = 'U' - '@';
 constexpr wint_t redraw_code = 'L' - '@';
@@ -63,6 +65,39 @@ std::string capability(const char* name) {
     return text;
 }
 
+// The other form of a cursor key: a terminal sends one or the other, by a mode that not every one knows of.
+struct Sequence {
+    const char* text;  // after Esc
+    Key::Name name;
+};
+constexpr std::array<Sequence, 22> other_forms = {{{"[A", Key::up},     {"[B", Key::down},   {"[C", Key::right},
+                                                   {"[D", Key::left},   {"OA", Key::up},     {"OB", Key::down},
+                                                   {"OC", Key::right},  {"OD", Key::left},   {"[H", Key::home},
+                                                   {"[F", Key::end},    {"OH", Key::home},   {"OF", Key::end},
+                                                   {"[1~", Key::home},  {"[4~", Key::end},   {"[7~", Key::home},
+                                                   {"[8~", Key::end},   {"[5~", Key::page_up}, {"[6~", Key::page_down},
+                                                   {"[11~", Key::f1},   {"[12~", Key::f2},   {"[13~", Key::f3},
+                                                   {"[14~", Key::f4}}};
+
+// What follows an Esc that begins no key the terminal's description knows. Nothing: it was the key itself.
+Key escape_key() {
+    wint_t code = 0;
+    const int kind = get_wch(&code);
+    const bool is_next_key = kind == KEY_CODE_YES || (kind == OK && code == escape_code);
+    if (is_next_key) ungetch(static_cast<int>(code));
+    if (kind == ERR || is_next_key) return {Key::escape};
+    if (code != '[' && code != 'O') return {Key::other};  // Alt and a character
+    std::string text(1, static_cast<char>(code));
+    constexpr std::size_t longest = 32;
+    while (text.size() < longest && get_wch(&code) == OK) {
+        text += code < 0x80 ? static_cast<char>(code) : '?';
+        const bool is_last = code >= '@' && code <= '~' && text != "[[";
+        if (is_last) break;
+    }
+    const auto form = std::find_if(other_forms.begin(), other_forms.end(), [&](auto& f) { return f.text == text; });
+    return {form == other_forms.end() ? Key::other : form->name};
+}
+
 Key character_key(wint_t code) {
     switch (code) {
         case '\t': return {Key::tab};
@@ -71,7 +106,7 @@ Key character_key(wint_t code) {
         case '\b':
         case 0x7F: return {Key::backspace};
         case erase_line_code: return {Key::erase_line};
-        case escape_code: return {Key::escape};
+        case escape_code: return escape_key();
         default: break;
     }
     if (code < ' ') return {Key::other};
