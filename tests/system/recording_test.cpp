@@ -85,6 +85,18 @@ TEST_CASE("a recording is replayed in every format, the last frames or all of th
           std::string::npos);
 }
 
+TEST_CASE("all frames of a recording go into a file, too") {
+    const Namespace name_space;
+    const TemporaryDirectory directory;
+    const std::string file = directory / "r.trk";
+    const Aggregator aggregator(name_space);
+    REQUIRE(shmtop(name_space, {"--record", file, "-n", "5", "-r", "10"}).status.exited_with(0));
+    const std::string out = directory / "all.json";
+    REQUIRE(replay(file, {"--json", "-n", "0", "-o", out}).status.exited_with(0));
+    CHECK(read_file(out) == replay(file, {"--json", "-n", "0"}).output);
+    CHECK(count_lines_with(read_file(out), "schema") == 5);
+}
+
 TEST_CASE("a check of a recording is about its last frame, or with -n 0 about every one") {
     const Namespace name_space;
     const TemporaryDirectory directory;

@@ -41,7 +41,19 @@ TEST_CASE("a check compares every figure it documents") {
     CHECK(holds("device[0].l1.live_bytes == 10M && device[0].dram.peak_bytes == 300M"));
     CHECK(holds("dram.live_bytes == 400M && DRAM.live_buffers == 4 && dram.capacity_bytes == 1000M"));
     CHECK(holds("dram.used_ratio == 30%"));
+    CHECK(holds("used_ratio == 0.3"));
     CHECK(holds("process[10].live_bytes == 100M && process[20].live_buffers == 4 && process[20].exact == 1"));
+}
+
+TEST_CASE("a ratio is that of the fullest memory: room elsewhere does not hide it") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.devices[1].types[0].capacity_bytes = snapshot.devices[1].types[0].live_bytes;
+    std::string problem;
+    const auto check = Check::parse("dram.used_ratio < 0.9", problem);
+    REQUIRE(check);
+    const auto failure = check->failure(snapshot);
+    REQUIRE(failure);
+    CHECK(failure->find("is 1") != std::string::npos);
 }
 
 TEST_CASE("every comparator means what it says") {

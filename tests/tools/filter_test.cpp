@@ -96,9 +96,26 @@ TEST_CASE("choosing types moves the other holders of a peak to its rest, so that
     CHECK(device.at_peak->holders[0].bytes + device.at_peak->rest_bytes == device.at_peak->bytes);
     REQUIRE(device.types.size() == 1);
     CHECK(device.types[0].type == l1);
-    REQUIRE(device.last_failure->largest.size() == 1);
-    CHECK(device.last_failure->largest[0].id == 78);
-    CHECK(device.last_failure->size_bytes == 400 * MiB);
+    CHECK_FALSE(device.last_failure);  // it was of DRAM
+}
+
+TEST_CASE("of a failed allocation the filters leave what was in its way of what they choose") {
+    const auto failure_with = [](const char* pid, const char* type) {
+        Filter filter;
+        std::string problem;
+        if (pid != nullptr) REQUIRE(add_pids(filter, {pid}, problem));
+        if (type != nullptr) REQUIRE(add_types(filter, {type}, problem));
+        stats::Details details = sample_details();
+        apply_filter(filter, details);
+        return details.find(0)->last_failure;
+    };
+    REQUIRE(failure_with(nullptr, "DRAM"));
+    REQUIRE(failure_with(nullptr, "DRAM")->largest.size() == 1);
+    CHECK(failure_with(nullptr, "DRAM")->largest[0].id == 77);
+    REQUIRE(failure_with("10", nullptr));
+    CHECK(failure_with("10", nullptr)->largest.empty());
+    CHECK(failure_with("10", nullptr)->size_bytes == 400 * MiB);
+    CHECK_FALSE(failure_with("20", nullptr));  // another's
 }
 
 TEST_CASE("choosing processes limits running and ended ones") {
@@ -152,8 +169,7 @@ TEST_CASE("choosing processes moves the other holders of a peak to its rest, and
     REQUIRE(device.at_peak->holders.size() == 1);
     CHECK(device.at_peak->holders[0].pid == 5);
     CHECK(device.at_peak->holders[0].bytes + device.at_peak->rest_bytes == device.at_peak->bytes);
-    CHECK(device.last_failure->largest.empty());
-    CHECK(device.last_failure->size_bytes == 400 * MiB);
+    CHECK_FALSE(device.last_failure);
     CHECK(device.types.size() == 2);
 }
 

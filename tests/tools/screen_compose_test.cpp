@@ -78,6 +78,7 @@ TEST_CASE("processes come with where they hold what") {
     TestScreen screen(ViewId::processes);
     screen.size.columns = 100;
     screen.input.snapshot.processes[1].exact = false;
+    screen.input.snapshot.processes[1].events.dropped = 1;
     const Lines lines = screen.lines();
     CHECK(lines[3] == " 1 Devices [2 Processes] 3 Buffers  4 Exited  5 Sizes");
     CHECK(some(lines, 4, 4) ==
@@ -307,6 +308,16 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
     screen.input.snapshot.aggregator_alive = true;
     screen.input.snapshot.heartbeat_age_ns = 9 * second_ns;
     CHECK(screen.shows("The aggregator has not moved for 9 s"));
+}
+
+TEST_CASE("why figures are not exact is said where nothing was lost") {
+    TestScreen screen;
+    screen.input.snapshot.exact = false;
+    screen.input.snapshot.processes[0].exact = false;
+    CHECK(screen.shows("1 processes not exact: what they reported before is not known here: --fresh?"));
+    screen.input.snapshot.processes[0].starved = true;
+    CHECK(screen.shows("1 starved processes: events wait for room in /dev/shm: enlarge it"));
+    CHECK_FALSE(screen.shows("not known here"));
 }
 
 TEST_CASE("health is in sight however long the name of the namespace is") {

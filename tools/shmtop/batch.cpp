@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
@@ -39,27 +40,34 @@ std::string render(const Options& options, const stats::Snapshot& snapshot, cons
     return (is_first ? "" : "\n") + plain_text(make_frame(snapshot, frame));
 }
 
-// Puts frames where they belong. A run of known length leaves all its frames in the file, an endless one the last. Of
-// metrics it is always the last: twice the same one spoils a whole exposition. What is no file gets each frame once.
+// Puts frames where they belong. A run of known length leaves all its frames in the file, an endless one the last; a
+// recording has an end, and is written at once then. Of metrics it is always the last: twice the same one spoils a whole
+// exposition. What is no file gets each frame once.
 class FrameWriter {
 public:
     explicit FrameWriter(const Options& options) : options_(options), output_(options.output_file) {}
 
     OutputResult write(const stats::Snapshot& snapshot, const stats::Details& details) {
-        const bool keeps_last_only = output_.is_replaced() && (options_.iterations == 0 || options_.view == View::prom);
+        const bool is_endless = options_.iterations == 0 && options_.replay_file.empty();
+        const bool keeps_last_only = output_.is_replaced() && (is_endless || options_.view == View::prom);
         const std::string text = render(options_, snapshot, details, is_first_ || keeps_last_only);
         is_first_ = false;
         if (options_.view == View::none) return OutputResult::ok;
         if (!output_.is_replaced() || keeps_last_only) written_.clear();
         written_ += text;
-        return output_.write(written_);
+        is_due_ = output_.is_replaced() && !options_.replay_file.empty();
+        return is_due_ ? OutputResult::ok : output_.write(written_);
     }
+
+    // After the last frame.
+    OutputResult finish() { return std::exchange(is_due_, false) ? output_.write(written_) : OutputResult::ok; }
 
 private:
     const Options& options_;
     Output output_;
     std::string written_;  // what is to be in a file that is replaced
     bool is_first_ = true;
+    bool is_due_ = false;  // what was written so far waits for the end
 };
 
 int output_failed(const Options& options) {
@@ -95,11 +103,14 @@ int run_batch(FrameSource& frames, const Options& options) {
     stats::Error error;
     while (true) {
         switch (frames.next(snapshot, details, error)) {
-            case FrameResult::end: return exit_ok;
+            case FrameResult::end: return writer.finish() == OutputResult::failed ? output_failed(options) : exit_ok;
             case FrameResult::failed: print_error("shmtop", error.message); return error.exit_code();
             case FrameResult::frame: break;
         }
-        if (const auto exit_code = show_frame(snapshot, details, options, writer)) return *exit_code;
+        if (const auto exit_code = show_frame(snapshot, details, options, writer)) {
+            const bool is_written = writer.finish() != OutputResult::failed;
+            return is_written ? *exit_code : output_failed(options);
+        }
     }
 }
 

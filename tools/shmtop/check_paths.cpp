@@ -80,7 +80,7 @@ constexpr std::array<Field<MemorySum>, 10> memory_fields = {{
     {"live_bytes", [](const MemorySum& sum) { return known(sum.live_bytes); }},
     {"live_buffers", [](const MemorySum& sum) { return known(sum.live_buffers); }},
     {"gauge_bytes", [](const MemorySum& sum) { return known(sum.gauge_bytes); }},
-    {"used_ratio", [](const MemorySum& sum) { return known(sum.used_ratio()); }},
+    {"used_ratio", [](const MemorySum& sum) { return known(sum.used_ratio); }},
     {"capacity_bytes", [](const MemorySum& sum) { return known(sum.capacity_bytes); }},
     {"allocations_total", [](const MemorySum& sum) { return known(sum.allocations_total); }},
     {"allocated_bytes_total", [](const MemorySum& sum) { return known(sum.allocated_bytes_total); }},

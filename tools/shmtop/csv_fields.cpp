@@ -137,9 +137,9 @@ const std::vector<CsvField>& csv_fields() {
          [](const Row& r) { return text(r.peak_exact); }},
         {"capacity_bytes", places, "Size, empty where nobody described it",
          [](const Row& r) { return text_or_empty(r.sum.capacity_bytes); }},
-        {"used_ratio", places, "Live by capacity, 0 to 1, empty without a capacity",
+        {"used_ratio", places, "Live by capacity of the fullest memory, 0 to 1, empty without a capacity",
          [](const Row& r) {
-             const auto ratio = r.sum.used_ratio();
+             const auto ratio = r.sum.used_ratio;
              return ratio ? fmt::format("{:.6f}", *ratio) : std::string{};
          }},
         {"allocations_total", places, "Buffers ever allocated",

@@ -64,6 +64,7 @@ void limit_details(const Filter& filter, stats::DeviceDetails& device) {
     const auto is_other_type = [&](const auto& row) { return !filter.types.passes(row.type); };
     const auto is_other = [&](const auto& row) { return is_other_type(row) || !passes_pid(filter, row.pid); };
     std::erase_if(device.types, is_other_type);
+    if (device.last_failure && is_other(*device.last_failure)) device.last_failure.reset();
     if (device.last_failure) std::erase_if(device.last_failure->largest, is_other);
     if (!device.at_peak) return;
     for (const stats::PeakHolder& holder : device.at_peak->holders) {

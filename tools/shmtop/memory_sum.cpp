@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shmtop/memory_sum.hpp"
 
+#include <algorithm>
+
 namespace trackshm::tools {
 
 void MemorySum::add(const stats::TypeCounters& memory) noexcept {
@@ -14,16 +16,13 @@ void MemorySum::add(const stats::TypeCounters& memory) noexcept {
     allocation_failures_total += memory.allocation_failures_total;
     if (!memory.capacity_bytes) return;
     capacity_bytes = capacity_bytes.value_or(0) + *memory.capacity_bytes;
-    described_live_bytes += memory.live_bytes;
+    if (*memory.capacity_bytes == 0) return;
+    const auto ratio = static_cast<long double>(memory.live_bytes) / static_cast<long double>(*memory.capacity_bytes);
+    used_ratio = std::max(used_ratio.value_or(0), ratio);
 }
 
 void MemorySum::add(const stats::Device& device) noexcept {
     for (const stats::TypeCounters& memory : device.types) add(memory);
-}
-
-std::optional<long double> MemorySum::used_ratio() const noexcept {
-    if (capacity_bytes.value_or(0) == 0) return std::nullopt;
-    return static_cast<long double>(described_live_bytes) / static_cast<long double>(*capacity_bytes);
 }
 
 }  // namespace trackshm::tools

@@ -20,13 +20,10 @@ struct MemorySum {
     std::uint64_t deallocated_bytes_total = 0;
     std::uint64_t allocation_failures_total = 0;
     std::optional<std::uint64_t> capacity_bytes;  // of the memories that are described
-    std::uint64_t described_live_bytes = 0;       // held in these
+    std::optional<long double> used_ratio;        // of the fullest of these: others' room does not help where one is full
 
     void add(const stats::TypeCounters& memory) noexcept;
     void add(const stats::Device& device) noexcept;
-
-    // Nothing without a known capacity.
-    std::optional<long double> used_ratio() const noexcept;
 };
 
 }  // namespace trackshm::tools

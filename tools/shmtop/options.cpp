@@ -62,7 +62,7 @@ Examples:
   one process     process[1234].FIELD: live_bytes live_buffers peak_bytes peak_exact exact quarantined starved,
                   events as above; process[1234].device[3].dram.FIELD: live_bytes live_buffers peak_bytes
   every one       device[*].FIELD, process[*].FIELD: the comparison must hold for each
-What is not there holds 0. A used_ratio without a known capacity fails the check.
+What is not there holds 0. A used_ratio is of the fullest memory it is about; without a known capacity it fails.
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 no aggregator, 4 permission denied, 5 other layout version or version of a
 recording, 10 --check failed.)";

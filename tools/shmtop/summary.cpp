@@ -72,12 +72,22 @@ std::string standstill_text(const stats::Snapshot& snapshot) {
 
 std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot) {
     const stats::Events& events = snapshot.events;
+    const auto processes = [&](auto&& predicate) {
+        return static_cast<std::uint64_t>(std::count_if(snapshot.processes.begin(), snapshot.processes.end(), predicate));
+    };
+    const auto starved = processes([](const auto& process) { return process.starved; });
+    const auto unknown_past = processes([](const auto& process) {
+        return !process.exact && process.events.dropped == 0 && process.events.rejected == 0 && !process.quarantined &&
+               !process.starved;
+    });
     std::vector<Irregularity> all = {
         {"dropped", events.dropped, true, "events were lost, the figures of processes marked ~ are off by them"},
         {"quarantined processes", snapshot.quarantined_processes, true,
          "segments turned corrupt, the figures of processes marked Q are frozen"},
         {"waiting processes", snapshot.waiting_processes, true,
          "found but not tracked for want of room: see what the aggregator said"},
+        {"starved processes", starved, true, "events wait for room in /dev/shm: enlarge it"},
+        {"processes not exact", unknown_past, true, "what they reported before is not known here: --fresh?"},
         {"rejected", events.rejected, false, "reports beyond the limits of devices or types were not counted"},
         {"unknown frees", events.unknown_frees, false, "buffers were freed twice, or not reported when allocated"},
         {"implicit frees", events.implicit_frees, false, "buffers came back without having been freed: frees are missed"},
