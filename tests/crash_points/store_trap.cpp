@@ -236,13 +236,14 @@ TRAPPED int madvise(void* begin, std::size_t bytes, int advice) noexcept {
     return result;
 }
 
-TRAPPED int shm_open(const char* name, int flags, mode_t mode) noexcept {
+TRAPPED int open(const char* path, int flags, ...) {
     count_call();
-    char path[256] = "/dev/shm/";
-    while (*name == '/') ++name;
-    strncat(path, name, sizeof path - strlen(path) - 1);
+    va_list arguments;
+    va_start(arguments, flags);
+    const auto mode = static_cast<mode_t>((flags & O_CREAT) != 0 ? va_arg(arguments, int) : 0);
+    va_end(arguments);
     if ((flags & O_CREAT) != 0) pass_call("create", path);
-    return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOFOLLOW, mode));
+    return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
 }
 
 TRAPPED int ftruncate(int fd, off_t bytes) noexcept {
