@@ -262,7 +262,7 @@ class EverySort(ScreenTest):
         return {
             "1": ("mesh-0", "mesh-1", ("device", "live", "used", "peak", "buffers", "rate")),
             "2": (f"{self.programs[0].pid} ", f"{self.programs[1].pid} ",
-                  ("live", "peak", "buffers", "pid", "user", "comm")),
+                  ("live", "peak", "buffers", "pid", "user", "comm", "device")),
             "3": ("0xa0", "0xa1", ("size", "age", "device", "pid", "id")),
             "4": (f"{self.ended[0].pid} ", f"{self.ended[1].pid} ", ("ended", "leaked", "peak", "pid", "comm")),
             "5": ("up to 128.0 MiB", "up to 256.0 MiB", ("size", "live", "allocated")),

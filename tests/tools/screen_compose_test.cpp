@@ -103,6 +103,21 @@ TEST_CASE("processes can be shown by device and type, by events and as a tree") 
     CHECK(screen.shows("     20 root       `- big"));
 }
 
+TEST_CASE("what processes hold by device and type is sorted by itself") {
+    TestScreen screen(ViewId::processes);
+    screen.press('m');
+    const auto place_of = [&](const std::string& row) { return screen.text().find(row); };
+    const auto order = [&](const char* first, const char* second, const char* third) {
+        return place_of(first) < place_of(second) && place_of(second) < place_of(third) && place_of(third) != std::string::npos;
+    };
+    CHECK(order("0 DRAM ", "3 DRAM ", "0 L1 "));  // 300, 100 and 10 MiB
+    screen.press('I');
+    CHECK(order("0 L1 ", "3 DRAM ", "0 DRAM "));
+    screen.press('I');
+    screen.press('<');  // around: by device and type
+    CHECK(order("0 DRAM ", "0 L1 ", "3 DRAM "));
+}
+
 TEST_CASE("the panel of a process has its events and all it holds") {
     TestScreen screen(ViewId::processes);
     screen.press(Key::enter);

@@ -152,8 +152,10 @@ TEST_CASE("< > and I change the order, F6 chooses it") {
     CHECK(screen.selected_id() == "10:10");
     screen.press('I');
     screen.press('<');
-    CHECK(screen.state.message == "sorted by comm");
+    CHECK(screen.state.message == "sorted by device");
     CHECK(screen.selected_id() == "20:20");
+    screen.press('<');
+    CHECK(screen.state.message == "sorted by comm");
     screen.press('<');
     screen.press('<');
     CHECK(screen.state.message == "sorted by pid");

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <iterator>
 #include <numeric>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/units.hpp"
@@ -24,7 +26,41 @@ bool before(const stats::Process& a, const stats::Process& b, std::string_view k
     if (key == "buffers") return a.live_buffers > b.live_buffers;
     if (key == "user") return user_name(a.uid) < user_name(b.uid);
     if (key == "comm") return a.comm < b.comm;
+    if (key == "device" && !a.usage.empty() && !b.usage.empty()) return a.usage.front().device < b.usage.front().device;
     return a.pid < b.pid;
+}
+
+// What a process holds in one memory, or that it holds nothing.
+struct Share {
+    std::size_t process;
+    const stats::Usage* usage;
+};
+
+std::vector<Share> shares_of(const stats::Snapshot& snapshot) {
+    std::vector<Share> shares;
+    for (std::size_t i = 0; i < snapshot.processes.size(); ++i) {
+        for (const stats::Usage& usage : snapshot.processes[i].usage) shares.push_back({i, &usage});
+        if (snapshot.processes[i].usage.empty()) shares.push_back({i, nullptr});
+    }
+    return shares;
+}
+
+bool before(const Share& a, const Share& b, const stats::Snapshot& snapshot, std::string_view key) {
+    const stats::Usage nothing;
+    const stats::Usage& one = a.usage == nullptr ? nothing : *a.usage;
+    const stats::Usage& other = b.usage == nullptr ? nothing : *b.usage;
+    if (key == "live") return one.live_bytes > other.live_bytes;
+    if (key == "peak") return one.peak_bytes > other.peak_bytes;
+    if (key == "buffers") return one.live_buffers > other.live_buffers;
+    if (key == "device") return std::pair(one.device, one.type) < std::pair(other.device, other.type);
+    return before(snapshot.processes[a.process], snapshot.processes[b.process], key);
+}
+
+template <class Row, class Before>
+void sort_rows(std::vector<Row>& rows, const ViewSettings& view, Before&& is_before) {
+    const std::string_view key = traits_of(ViewId::processes).sort_keys[view.sort];
+    std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return is_before(a, b, key); });
+    if (view.inverted) std::reverse(rows.begin(), rows.end());
 }
 
 // The row of the process at that index of the snapshot. Two may have pid 0, seen from here: own_pid tells them apart.
@@ -34,11 +70,8 @@ std::vector<TreeRow> arranged(const ScreenInput& input, const UiState& state) {
     const auto& processes = input.snapshot.processes;
     std::vector<std::size_t> order(processes.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    const ViewSettings& view = state.settings.of(ViewId::processes);
-    const std::string_view key = traits_of(ViewId::processes).sort_keys[view.sort];
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return before(processes[a], processes[b], key); });
-    if (view.inverted) std::reverse(order.begin(), order.end());
+    sort_rows(order, state.settings.of(ViewId::processes),
+              [&](std::size_t a, std::size_t b, std::string_view key) { return before(processes[a], processes[b], key); });
     std::vector<TreeRow> rows;
     if (!state.settings.tree) {
         for (const std::size_t index : order) rows.push_back({index, ""});
@@ -70,7 +103,7 @@ std::vector<ListColumn> memory_columns(std::size_t bytes) {
 }
 
 std::vector<ListColumn> device_columns(std::size_t bytes) {
-    return {{.title = "DEVICE", .width = 6},
+    return {{.title = "DEVICE", .width = 6, .sort_key = "device"},
             {.title = "TYPE", .width = 15, .align = Align::left},
             {.title = "LIVE", .width = bytes, .sort_key = "live"},
             {.title = "BUFFERS", .width = 7, .rank = 2, .sort_key = "buffers"},
@@ -94,13 +127,33 @@ public:
     Rows(ListModel& model, const UiState& state) : model_(model), unit_(state.settings.unit) {}
 
     void add(const stats::Process& process, const std::string& branch, std::size_t set) {
+        if (set == device_set) {
+            for (const stats::Usage& usage : process.usage) add(process, branch, &usage);
+            if (process.usage.empty()) add(process, branch, nullptr);
+            return;
+        }
         std::vector<ListCell> cells = leading_cells(process, branch);
-        switch (set) {
-            case device_set: add_device_rows(process, std::move(cells)); return;
-            case event_set: add_event_cells(process.events, cells); break;
-            default: add_memory_cells(process, cells); break;
+        if (set == event_set) {
+            add_event_cells(process.events, cells);
+        } else {
+            add_memory_cells(process, cells);
         }
         model_.rows.push_back({row_id(process), std::move(cells), {}});
+    }
+
+    // Of one memory that the process ever held anything of; null if there is none.
+    void add(const stats::Process& process, const std::string& branch, const stats::Usage* usage) {
+        std::vector<ListCell> cells = leading_cells(process, branch);
+        std::string id = row_id(process);
+        if (usage != nullptr) {
+            cells.emplace_back(std::to_string(usage->device));
+            cells.emplace_back(std::string{stats::type_name(usage->type)});
+            cells.emplace_back(bytes(usage->live_bytes));
+            cells.emplace_back(std::to_string(usage->live_buffers));
+            cells.emplace_back((process.peak_exact ? "" : ">") + bytes(usage->peak_bytes));
+            id += fmt::format("/{}/{}", usage->device, usage->type);
+        }
+        model_.rows.push_back({std::move(id), std::move(cells), {}});
     }
 
 private:
@@ -117,21 +170,6 @@ private:
         cells.emplace_back(std::to_string(process.live_buffers));
         cells.emplace_back((process.peak_exact ? "" : ">") + bytes(process.peak_bytes));
         cells.emplace_back(where_text(process));
-    }
-
-    // A row for each memory that the process ever held anything of.
-    void add_device_rows(const stats::Process& process, std::vector<ListCell> leading) {
-        for (const stats::Usage& usage : process.usage) {
-            std::vector<ListCell> cells = leading;
-            cells.emplace_back(std::to_string(usage.device));
-            cells.emplace_back(std::string{stats::type_name(usage.type)});
-            cells.emplace_back(bytes(usage.live_bytes));
-            cells.emplace_back(std::to_string(usage.live_buffers));
-            cells.emplace_back((process.peak_exact ? "" : ">") + bytes(usage.peak_bytes));
-            model_.rows.push_back(
-                {fmt::format("{}/{}/{}", row_id(process), usage.device, usage.type), std::move(cells), {}});
-        }
-        if (process.usage.empty()) model_.rows.push_back({row_id(process), std::move(leading), {}});
     }
 
     static void add_event_cells(const stats::Events& events, std::vector<ListCell>& cells) {
@@ -168,7 +206,15 @@ ListModel processes_list(const ScreenInput& input, const UiState& state) {
     ListModel model;
     const std::size_t set = state.settings.of(ViewId::processes).columns;
     Rows rows(model, state);
-    for (const TreeRow& row : arranged(input, state)) rows.add(input.snapshot.processes[row.index], row.branch, set);
+    if (set == device_set && !state.settings.tree) {
+        std::vector<Share> shares = shares_of(input.snapshot);
+        sort_rows(shares, state.settings.of(ViewId::processes), [&](const Share& a, const Share& b, std::string_view key) {
+            return before(a, b, input.snapshot, key);
+        });
+        for (const Share& share : shares) rows.add(input.snapshot.processes[share.process], "", share.usage);
+    } else {
+        for (const TreeRow& row : arranged(input, state)) rows.add(input.snapshot.processes[row.index], row.branch, set);
+    }
     model.columns = columns_of_set(set, bytes_width(state.settings.unit));
     // A tree may need more than a name.
     model.columns[3].growth = width_of_cells(model, 3, 15, 40, state.charset) - 15;

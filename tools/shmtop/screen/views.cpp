@@ -9,7 +9,7 @@ namespace {
 using Name = std::string_view;
 
 constexpr std::array<Name, 6> device_sort_keys = {"device", "live", "used", "peak", "buffers", "rate"};
-constexpr std::array<Name, 6> process_sort_keys = {"live", "peak", "buffers", "pid", "user", "comm"};
+constexpr std::array<Name, 7> process_sort_keys = {"live", "peak", "buffers", "pid", "user", "comm", "device"};
 constexpr std::array<Name, 5> buffer_sort_keys = {"size", "age", "device", "pid", "id"};
 constexpr std::array<Name, 5> exited_sort_keys = {"ended", "leaked", "peak", "pid", "comm"};
 constexpr std::array<Name, 3> size_sort_keys = {"size", "live", "allocated"};
