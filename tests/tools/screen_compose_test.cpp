@@ -50,6 +50,28 @@ TEST_CASE("80x24 shows head, views, devices and keys") {
     CHECK(lines[23] == "F1Help F2Options F3Search F4Filter F6Sort EnterDetail pPause F10Quit");
 }
 
+TEST_CASE("on 80 columns long names are cut before a column goes") {
+    TestScreen screen;
+    screen.input.snapshot.devices[0].name = "accelerator-0000:3b:00.0";
+    screen.input.snapshot.devices[0].types[1].type = *stats::parse_type("CIRCULAR_BUFFER");
+    for (const char* title : {"NAME", "LIVE", "CAPACITY", "USED", "BUFFERS", "PEAK"}) {
+        CAPTURE(title);
+        CHECK(screen.shows(title));
+    }
+    CHECK(screen.shows("accelerat~"));
+    TestScreen buffers(ViewId::buffers);
+    give_buffers(buffers);
+    auto top = *buffers.input.extras.buffers;
+    top.buffers[0].buffer.type = *stats::parse_type("CIRCULAR_BUFFER");
+    top.buffers[0].buffer.id = ~0ull;
+    top.buffers[0].comm = "a-long-command";
+    buffers.input.extras.buffers = std::make_shared<TopBuffers>(top);
+    for (const char* title : {"SIZE", "ID", "DEVICE", "TYPE", "PID", "COMMAND", "AGE", "0xffffffffffffffff", "5 s"}) {
+        CAPTURE(title);
+        CHECK(buffers.shows(title));
+    }
+}
+
 TEST_CASE("more columns come with a wider screen, other sets with m") {
     TestScreen screen;
     screen.size = {60, 200};
@@ -136,9 +158,9 @@ TEST_CASE("the buffers view tells when and how completely it was looked") {
     const Lines lines = screen.lines();
     CHECK(some(lines, 4, 4) ==
           Lines{"the largest 2 of 5 live buffers, 410.0 MiB in all, seen 2 s ago (looking took 3 ms)",
-                "    SIZEv                 ID DEVICE TYPE       PID USER     COMMAND            AGE",
-                "200.0 MiB               0x10      0 DRAM        20 root     big                5 s",
-                "100.0 MiB               0x20      3 DRAM        10 root     small              7 s"});
+                "    SIZEv     ID DEVICE TYPE       PID USER     COMMAND    AGE",
+                "200.0 MiB   0x10      0 DRAM        20 root     big        5 s",
+                "100.0 MiB   0x20      3 DRAM        10 root     small      7 s"});
     screen.press('>');
     CHECK(screen.selected_id() == "10/2");
 }

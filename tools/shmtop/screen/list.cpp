@@ -128,6 +128,14 @@ std::size_t width_of_cells(const ListModel& model, std::size_t column, std::size
     return width;
 }
 
+void fit_to_cells(ListModel& model, std::size_t index, std::size_t least, std::size_t enough, std::size_t most,
+                  Charset charset) {
+    ListColumn& column = model.columns[index];
+    const std::size_t wanted = width_of_cells(model, index, least, most, charset);
+    column.width = std::min(wanted, enough);
+    column.growth = wanted - column.width;
+}
+
 bool row_contains(const ListRow& row, std::string_view text) {
     return contains(row.match, text) || std::any_of(row.cells.begin(), row.cells.end(), [&](const ListCell& cell) {
                return contains(cell.text, text);

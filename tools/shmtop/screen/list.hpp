@@ -56,6 +56,11 @@ struct ListModel {
 std::size_t width_of_cells(const ListModel& model, std::size_t column, std::size_t minimum, std::size_t maximum,
                            Charset charset);
 
+// Makes a column as wide as its cells, from `least` to `most`; of that it gives up what is more than `enough` before another
+// column has to go.
+void fit_to_cells(ListModel& model, std::size_t index, std::size_t least, std::size_t enough, std::size_t most,
+                  Charset charset);
+
 // Keeps the rows that contain the text, in any case.
 void filter_rows(ListModel& model, std::string_view text);
 bool row_contains(const ListRow& row, std::string_view text);

@@ -83,7 +83,9 @@ ListModel buffers_list(const ScreenInput& input, const UiState& state) {
     std::stable_sort(all.begin(), all.end(), [&](const auto* a, const auto* b) { return before(*a, *b, key); });
     if (view.inverted) std::reverse(all.begin(), all.end());
     for (const HeldBuffer* held : all) model.rows.push_back(row_of(*held, state));
-    model.columns[3].width = width_of_cells(model, 3, 6, 15, state.charset);
+    fit_to_cells(model, 1, 6, 18, 18, state.charset);
+    fit_to_cells(model, 3, 6, 8, 15, state.charset);
+    fit_to_cells(model, 6, 7, 8, 15, state.charset);
     model.notes = notes_on(top, input.snapshot.time_unix_ns);
     model.when_empty = "no buffer is live";
     return model;

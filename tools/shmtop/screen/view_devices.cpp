@@ -87,7 +87,7 @@ std::vector<ListColumn> leading_columns() {
 }
 
 std::vector<ListColumn> memory_columns(std::size_t bytes) {
-    return {{.title = "", .width = 12, .align = Align::left, .rank = 1, .growth = 40},
+    return {{.title = "", .width = 8, .align = Align::left, .rank = 1, .growth = 44},
             {.title = "LIVE", .width = bytes, .sort_key = "live"},
             {.title = "CAPACITY", .width = bytes, .rank = 4},
             {.title = "USED", .width = 4, .rank = 5, .sort_key = "used"},
@@ -317,9 +317,8 @@ ListModel devices_list(const ScreenInput& input, const UiState& state) {
     const auto devices = sorted_devices(input, state);
     for (const stats::Device* device : devices) add_rows(model, {input, state, *device}, set);
     model.columns = columns_of_set(set, bytes_width(state.settings.unit));
-    model.columns[1].width = width_of_cells(model, 1, 4, 16, state.charset);
-    model.columns[1].growth = width_of_cells(model, 1, 4, 40, state.charset) - model.columns[1].width;
-    model.columns[2].width = width_of_cells(model, 2, 4, 15, state.charset);
+    fit_to_cells(model, 1, 4, 10, 40, state.charset);
+    fit_to_cells(model, 2, 4, 8, 15, state.charset);
     const std::size_t hidden = input.snapshot.devices.size() - devices.size();
     if (hidden != 0) {
         model.notes.push_back(fmt::format("{} that never held anything: a shows {}", format_count(hidden, "device"),
