@@ -35,7 +35,7 @@ install(FILES ${completions_dir}/_trackshm DESTINATION ${TRACKSHM_ZSH_COMPLETION
 
 set(units system/shm_aggregator user/shm_aggregator)
 if(TRACKSHM_BUILD_EXPORTER)
-  list(APPEND units system/shm_exporter)
+  list(APPEND units system/shm_exporter user/shm_exporter)
 endif()
 foreach(unit IN LISTS units)
   cmake_path(GET unit PARENT_PATH kind)

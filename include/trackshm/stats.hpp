@@ -111,6 +111,7 @@ struct Exited {
     std::uint32_t uid = 0;
     std::string comm;
     bool clean = false;         // it returned from main or called exit()
+    bool called_exec = false;   // what was tracked ended as another program took its place
     bool exact = true;
     std::uint64_t end_unix_ns = 0;
     std::uint64_t leaked_bytes = 0;

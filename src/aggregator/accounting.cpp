@@ -360,7 +360,8 @@ void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters,
     row.pid = header.pid;
     row.uid = header.uid;
     row.flags = (header.flags & (shm::process_exact | shm::process_peak_exact)) |
-                (counters.exited ? shm::process_clean : 0u);
+                (counters.exited ? shm::process_clean : 0u) |
+                (process.has_called_exec() ? shm::process_execed : 0u);
     std::memcpy(row.comm, header.comm, sizeof row.comm);
     row.end_unix_ns = end_unix_ns;
     row.leaked_bytes = header.live_bytes;

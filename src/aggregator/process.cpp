@@ -293,13 +293,14 @@ bool TrackedProcess::has_ended() noexcept {
     const Maps maps = owner_maps_segment();
     // Whoever cannot be looked at has rather called exec than closed its descriptors.
     end_is_certain_ = maps != Maps::cannot_tell;
+    called_exec_ = maps == Maps::no && pidfd_ >= 0;
     return maps != Maps::yes;
 }
 
 Maps TrackedProcess::owner_maps_segment() const noexcept {
     const std::int32_t pid = table_header().pid;
-    if (pid <= 0) return Maps::no;         // nobody we could look at: the lock alone tells
-    if (pid == getpid()) return Maps::no;  // given to the aggregator since: it maps every segment
+    if (pid <= 0) return Maps::nothing;         // nobody we could look at: the lock alone tells
+    if (pid == getpid()) return Maps::nothing;  // given to the aggregator since: it maps every segment
     return maps_file(pid, segment_.device(), segment_.inode());
 }
 

@@ -76,6 +76,8 @@ public:
     // as ended, but what is known of it then does not count as exact.
     bool has_ended() noexcept;
     bool end_is_certain() const noexcept { return end_is_certain_; }
+    // Of one that has ended: the process lives on as another program.
+    bool has_called_exec() const noexcept { return called_exec_; }
     int pidfd() const noexcept { return pidfd_; }
     // Of an ended process: whether what was drained since is less than its segment can hold.
     bool may_hold_more() const noexcept {
@@ -161,6 +163,7 @@ private:
     std::uint32_t slots_per_lane_;
     int pidfd_ = -1;
     bool end_is_certain_ = true;
+    bool called_exec_ = false;
     std::uint64_t drained_after_end_ = 0;
     std::uint64_t seen_tickets_ = 0;
     bool has_read_ = false;  // began a pass

@@ -29,7 +29,7 @@ bool is_of(const std::string& line, std::uint64_t device, std::uint64_t inode) {
 std::optional<Maps> look_into(const fs::path& list, std::uint64_t device, std::uint64_t inode) {
     errno = 0;
     std::ifstream maps(list);
-    if (!maps.is_open()) return errno == ENOENT || errno == ESRCH ? Maps::no : Maps::cannot_tell;
+    if (!maps.is_open()) return errno == ENOENT || errno == ESRCH ? Maps::nothing : Maps::cannot_tell;
     bool is_empty = true;
     for (std::string line; std::getline(maps, line); is_empty = false) {
         if (is_of(line, device, inode)) return Maps::yes;
@@ -46,9 +46,9 @@ Maps maps_file(std::int32_t pid, std::uint64_t device, std::uint64_t inode) noex
         std::error_code error;
         for (const auto& thread : fs::directory_iterator(process / "task", error)) {
             const auto found = look_into(thread.path() / "maps", device, inode);
-            if (found && *found != Maps::no) return *found;
+            if (found && *found != Maps::nothing) return *found;
         }
-        return Maps::no;
+        return Maps::nothing;
     } catch (...) {
         return Maps::cannot_tell;
     }

@@ -9,7 +9,8 @@ namespace trackshm::shm {
 
 enum class Maps {
     yes,
-    no,           // nor if there is no such process
+    no,           // but others: it lives
+    nothing,      // it has ended, or is about to; or there is none
     cannot_tell,  // /proc/PID/maps may not be read, or there is no memory to read it
 };
 

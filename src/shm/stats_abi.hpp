@@ -101,6 +101,7 @@ enum ProcessFlag : std::uint32_t {
     process_quarantined = 4,
     process_clean = 8,  // ExitedRow only
     process_starved = 16,  // no room for its buffer table: its events wait in its lanes
+    process_execed = 32,   // ExitedRow only: another program took its place
 };
 
 struct ExitedRow {

@@ -117,6 +117,7 @@ void fill_exited(Snapshot& snapshot, const Block& block) {
         exited.uid = row.uid;
         exited.comm = text_of(row.comm);
         exited.clean = (row.flags & process_clean) != 0;
+        exited.called_exec = (row.flags & process_execed) != 0;
         exited.exact = (row.flags & process_exact) != 0;
         exited.end_unix_ns = row.end_unix_ns;
         exited.leaked_bytes = row.leaked_bytes;

@@ -37,6 +37,7 @@ TEST_CASE("a process killed while it holds memory on three devices leaves them, 
 
     const json record = wait_for_exit_record(name_space, program.pid());
     CHECK(record.at("clean") == false);
+    CHECK(record.at("called_exec") == false);
     CHECK(record.at("leaked_bytes") == 650);
     CHECK(record.at("leaked_buffers") == 3);
     CHECK(record.at("peak_bytes") == 650);
@@ -112,6 +113,8 @@ TEST_CASE("a process that becomes another program by exec is released though its
     program.send("exec sleep 1000");
     const json record = wait_for_exit_record(name_space, program.pid());
     CHECK(record.at("leaked_bytes") == 600);
+    CHECK(record.at("called_exec") == true);
+    CHECK(record.at("exact") == true);
     CHECK_FALSE(program.child().has_ended());
     CHECK(process_row(shmtop_json(name_space), program.pid()).is_null());
     check_all_released(name_space);

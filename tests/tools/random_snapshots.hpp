@@ -120,7 +120,7 @@ private:
     stats::Exited exited() {
         stats::Exited e;
         e.comm = text();
-        fill(e.pid, e.uid, e.clean, e.exact, e.end_unix_ns, e.leaked_bytes, e.leaked_buffers, e.peak_bytes);
+        fill(e.pid, e.uid, e.clean, e.called_exec, e.exact, e.end_unix_ns, e.leaked_bytes, e.leaked_buffers, e.peak_bytes);
         return e;
     }
 

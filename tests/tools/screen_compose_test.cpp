@@ -183,6 +183,9 @@ TEST_CASE("exited processes come with what they leaked and how they ended") {
     CHECK(screen.shows("  AGOv     PID USER     COMMAND            LEAKED BUFFERS      PEAK END"));
     CHECK(screen.shows("  12 s       5 root     gone                  7 B       1       0 B killed"));
     CHECK(screen.style_of("killed").tone == Tone::warning);
+    screen.input.snapshot.exited[0].called_exec = true;
+    CHECK(screen.style_of("called exec").tone == Tone::normal);
+    screen.input.snapshot.exited[0].called_exec = false;
     screen.input.snapshot.exited[0].clean = true;
     CHECK(screen.shows("exited"));
     screen.input.snapshot.exited.clear();

@@ -41,8 +41,8 @@ inline auto members(const Process& row) {
 inline bool operator==(const Process& left, const Process& right) { return members(left) == members(right); }
 
 inline auto members(const Exited& row) {
-    const auto& [a, b, c, d, e, f, g, h, i] = row;
-    return std::tie(a, b, c, d, e, f, g, h, i);
+    const auto& [a, b, c, d, e, f, g, h, i, j] = row;
+    return std::tie(a, b, c, d, e, f, g, h, i, j);
 }
 inline bool operator==(const Exited& left, const Exited& right) { return members(left) == members(right); }
 

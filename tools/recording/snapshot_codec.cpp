@@ -59,8 +59,8 @@ struct Members {
 
     template <class Archive>
     void operator()(Archive& archive, stats::Exited& ended) const {
-        all(archive, ended.pid, ended.uid, ended.comm, ended.clean, ended.exact, ended.end_unix_ns, ended.leaked_bytes,
-            ended.leaked_buffers, ended.peak_bytes);
+        all(archive, ended.pid, ended.uid, ended.comm, ended.clean, ended.called_exec, ended.exact, ended.end_unix_ns,
+            ended.leaked_bytes, ended.leaked_buffers, ended.peak_bytes);
     }
 
     template <class Archive>

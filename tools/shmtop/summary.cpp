@@ -110,6 +110,11 @@ bool ever_held_anything(const stats::Device& device) noexcept {
 
 std::string pid_text(std::int32_t pid) { return pid > 0 ? std::to_string(pid) : "?"; }
 
+std::string_view end_text(const stats::Exited& ended) noexcept {
+    if (ended.called_exec) return "called exec";
+    return ended.clean ? "exited" : "killed";
+}
+
 char mark_of(const stats::Process& process) noexcept {
     if (process.quarantined) return 'Q';
     if (process.starved) return 'W';

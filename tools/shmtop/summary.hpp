@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <trackshm/stats.hpp>
@@ -40,6 +41,9 @@ std::optional<double> used_ratio(const stats::TypeCounters& memory) noexcept;
 bool ever_held_anything(const stats::Device& device) noexcept;
 
 std::string pid_text(std::int32_t pid);
+
+// How a process ended. "killed" is whatever is neither: a signal, _exit() or abort().
+std::string_view end_text(const stats::Exited& ended) noexcept;
 
 // "Q", "W", "~" or " ": quarantined, waiting for room, lost events, none of them.
 char mark_of(const stats::Process& process) noexcept;

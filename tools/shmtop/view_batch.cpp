@@ -133,7 +133,7 @@ std::string leak_line(const stats::Exited& ended, std::uint64_t now_unix_ns) {
     return fmt::format("{:>7} {} {} {:>9} {:>7} {:>10}   {} ago, {}", pid_text(ended.pid),
                        fit_left(user_name(ended.uid), 8), fit_left(printable(ended.comm), 15),
                        format_bytes(ended.leaked_bytes), ended.leaked_buffers, format_bytes(ended.peak_bytes),
-                       format_duration(age_ns(now_unix_ns, ended.end_unix_ns)), ended.clean ? "exited" : "killed");
+                       format_duration(age_ns(now_unix_ns, ended.end_unix_ns)), end_text(ended));
 }
 
 void add_leaks_section(Frame& frame, const stats::Snapshot& snapshot) {

@@ -203,7 +203,8 @@ Json exited_json(const stats::Exited& ended) {
             {"leaked_buffers", ended.leaked_buffers},
             {"peak_bytes", ended.peak_bytes},
             {"uid", ended.uid},
-            {"exact", ended.exact}};
+            {"exact", ended.exact},
+            {"called_exec", ended.called_exec}};
 }
 
 }  // namespace

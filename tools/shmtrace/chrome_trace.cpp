@@ -81,7 +81,7 @@ void ChromeTrace::add_ends(const stats::Snapshot& snapshot) {
         if (!named_.contains(ended.pid)) name_process(ended.pid, printable(ended.comm));
         events_.push_back({{"ph", "i"},
                            {"s", "p"},
-                           {"name", ended.clean ? "ended" : "ended without exit()"},
+                           {"name", ended.called_exec ? "called exec" : ended.clean ? "ended" : "ended without exit()"},
                            {"pid", ended.pid},
                            {"tid", ended.pid},
                            {"ts", time_us(ended.end_unix_ns)},

@@ -22,9 +22,7 @@ bool before(const stats::Exited& a, const stats::Exited& b, std::string_view key
     return a.end_unix_ns > b.end_unix_ns;
 }
 
-std::string end_text(const stats::Exited& ended) {
-    return fmt::format("{}{}", ended.clean ? "exited" : "killed", ended.exact ? "" : ", events lost");
-}
+bool is_orderly(const stats::Exited& ended) { return ended.exact && (ended.clean || ended.called_exec); }
 
 ListRow row_of(const stats::Exited& ended, const stats::Snapshot& snapshot, ByteUnit unit) {
     const bool has_leaked = ended.leaked_bytes != 0 || ended.leaked_buffers != 0;
@@ -38,7 +36,8 @@ ListRow row_of(const stats::Exited& ended, const stats::Snapshot& snapshot, Byte
         {format_bytes(ended.leaked_bytes, unit), tone},
         {std::to_string(ended.leaked_buffers), tone},
         {format_bytes(ended.peak_bytes, unit)},
-        {end_text(ended), ended.clean && ended.exact ? Tone::normal : Tone::warning},
+        {fmt::format("{}{}", end_text(ended), ended.exact ? "" : ", events lost"),
+         is_orderly(ended) ? Tone::normal : Tone::warning},
         {date_text(ended.end_unix_ns)},
     };
     return row;
