@@ -17,7 +17,7 @@ const char* remedy(int error) noexcept {
         case ENFILE: return "; raise the system's limit of open files: sysctl fs.file-max";
         case ENOMEM: return "; free memory, or raise the limit of address space: ulimit -v";
         case EFBIG: return "; raise the limit of file size: ulimit -f";
-        case EEXIST: return "; a file of another user's has the name of its table (/dev/shm/trackshm.*.l.*): remove it";
+        case EEXIST: return "; another user's file in /dev/shm has the name it needs: have it removed";
         case ENOTSUP: return "; its segment is damaged, of another layout version (use one release of trackshm) or of another boot";
         case EACCES:
         case EPERM: return "; run as a user who may write to /dev/shm";

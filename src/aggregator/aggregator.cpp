@@ -29,8 +29,9 @@ namespace {
 // make its events dear: thousands of entries of one id, hundreds of closed devices.
 constexpr int batches_per_turn = 8;
 constexpr std::uint64_t longest_drain_ns = 2'000'000;
-// New processes per look, so that a flood of names costs the others a moment only.
+// New processes per look, and time for them, so that a flood of names costs the others a moment only.
 constexpr std::size_t attached_per_look = 256;
+constexpr std::uint64_t longest_look_ns = 50'000'000;
 // While events flow, publications are at least this far apart; the one after the last event comes at once.
 constexpr std::uint64_t publish_interval_ns = 400'000;
 // The details take more time, and the first after a quiet time comes at once.
@@ -106,7 +107,7 @@ Aggregator::Start Aggregator::start(std::string& message) {
     if (!watch(discovery_.fd()) && !options_.quiet) {
         say("inotify is not to be had (fs.inotify.max_user_instances?); new processes are found by a scan every second");
     }
-    publisher_.announce(ledger_.header().start_count);
+    publisher_.announce(ledger_.count_start());
 
     now_ns_ = monotonic_ns();
     history_.open(ledger_, now_ns_);
@@ -355,7 +356,7 @@ void Aggregator::look_for_processes() {
     std::size_t attached = 0;
     for (const auto& found : discovery_.scan(SegmentKind::process)) {
         if (is_attached(found.name)) continue;
-        if (attached == attached_per_look) {
+        if (attached == attached_per_look || (attached != 0 && monotonic_ns() - now_ns_ >= longest_look_ns)) {
             scan_is_due_ = true;
             break;
         }

@@ -33,7 +33,6 @@ std::string Ledger::open(const std::string& name_space, std::uint32_t uid) {
     } else {
         return "cannot open " + shm::path_of(name) + ": " + reason_and_remedy(errno);
     }
-    header().start_count += 1;
     reload();
     reserve_annexes();
     return {};
@@ -67,7 +66,7 @@ std::string Ledger::create(const std::string& name_space, std::uint32_t uid) {
 }
 
 void Ledger::forget(const std::string& name_space, std::uint32_t uid) {
-    ::unlink(shm::path_of(shm::ledger_segment_name(name_space, uid)).c_str());
+    shm::remove_file(shm::ledger_segment_name(name_space, uid));
 }
 
 // Puts the interrupted batch back, if there is one. Its table may be gone: then its process is, and so is what the batch

@@ -22,6 +22,8 @@ public:
     // earlier boot, somebody else's file. Empty string on success, else what is wrong.
     std::string open(const std::string& name_space, std::uint32_t uid);
     static void forget(const std::string& name_space, std::uint32_t uid);
+    // Another aggregator has begun to serve this state; which one it is.
+    std::uint64_t count_start() noexcept { return ++header().start_count; }
 
     UndoLog& log() noexcept { return *log_; }
     LedgerHeader& header() noexcept { return *segment_.at<LedgerHeader>(0); }

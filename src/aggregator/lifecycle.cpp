@@ -58,12 +58,17 @@ bool take_over_positions(const Segment& segment, TableHeader& table) noexcept {
     return started;
 }
 
+// What there was too little of, as an errno; 0 if that is not why.
+int lacking_for(SegmentStatus status) noexcept {
+    return status == SegmentStatus::no_space || status == SegmentStatus::failed ? errno : 0;
+}
+
 }  // namespace
 
 std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, int& lacking) noexcept {
     lacking = 0;
     const auto refused = [&lacking](SegmentStatus status) {
-        if (status == SegmentStatus::no_space || status == SegmentStatus::failed) lacking = errno;
+        lacking = lacking_for(status);
         return nullptr;
     };
     try {
@@ -83,7 +88,10 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         Segment table;
         SegmentStatus got = open_table(found, segment, table);
         if (got == SegmentStatus::absent) got = create_table(found, segment, table);
-        if (got == SegmentStatus::permission_denied) lacking = EEXIST;
+        if (got == SegmentStatus::permission_denied) {
+            lacking = EEXIST;
+            return nullptr;
+        }
         if (got != SegmentStatus::ok) return refused(got);
         const bool accounted_for =
             table.at<TableHeader>(0)->state == static_cast<std::uint32_t>(TableState::folded);
@@ -121,7 +129,7 @@ bool Attacher::take_stock(const Discovery::Found& found, std::vector<Holding>& h
         Segment table;
         // No more than is read here: that a table is too large to be mapped does not mean that it holds nothing.
         const SegmentStatus status = table.open(found.file, bip::read_only, first_area_offset, first_area_offset);
-        if (status == SegmentStatus::no_space || status == SegmentStatus::failed) return false;
+        if (lacking_for(status) != 0) return false;
         if (status != SegmentStatus::ok || table.owner_uid() != uid_) return true;
         if (!is_our_table(table, found.name.nonce) || !is_sound_table(table, ledger_)) {
             table.unlink();
@@ -142,7 +150,7 @@ bool Attacher::take_stock(const Discovery::Found& found, std::vector<Holding>& h
 std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& found, int& lacking) noexcept {
     lacking = 0;
     const auto refused = [&lacking](SegmentStatus status) {
-        if (status == SegmentStatus::no_space || status == SegmentStatus::failed) lacking = errno;
+        lacking = lacking_for(status);
         return nullptr;
     };
     try {
@@ -193,15 +201,13 @@ bool Attacher::is_ours_to_serve(const Discovery::Found& found, const Segment& se
 SegmentStatus Attacher::open_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {
     const std::string name = table_segment_name(name_space_, found.name.pid, found.name.nonce);
     const SegmentStatus opened = table.open(name, bip::read_write, first_area_offset, first_area_offset);
-    if (opened != SegmentStatus::ok && opened != SegmentStatus::unsuitable && opened != SegmentStatus::permission_denied) {
-        return opened;
-    }
+    if (opened == SegmentStatus::absent || lacking_for(opened) != 0) return opened;
     if (opened == SegmentStatus::ok && is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_) &&
         table.at<TableHeader>(0)->uid == segment.owner_uid()) {
         return SegmentStatus::ok;
     }
     table.close();
-    return ::unlink(path_of(name).c_str()) == 0 ? SegmentStatus::absent : SegmentStatus::permission_denied;
+    return remove_file(name) ? SegmentStatus::absent : SegmentStatus::permission_denied;
 }
 
 SegmentStatus Attacher::create_table(const Discovery::Found& found, const Segment& segment, Segment& table) noexcept {

@@ -35,73 +35,61 @@ Publisher::OpenResult Publisher::open(const std::string& name_space, std::uint32
 
 namespace {
 
-// Removes a FIFO, or a file too small to be a stats segment. Not by its name alone: since it was looked at, another
+// Removes what is no file, or a file too small to be a stats segment. Not by its name alone: since it was looked at, another
 // aggregator may have put its segment there.
 void remove_unsuitable(const std::string& name) {
     struct stat info {};
     if (lstat(path_of(name).c_str(), &info) != 0) return;
     const bool suitable = S_ISREG(info.st_mode) && info.st_nlink == 1 &&
                           info.st_size >= static_cast<off_t>(sizeof(StatsHeader));
-    if (!suitable && leads_to(name, info.st_dev, info.st_ino)) ::unlink(path_of(name).c_str());
+    if (!suitable && leads_to(name, info.st_dev, info.st_ino)) remove_file(name);
 }
 
 }  // namespace
 
-// Somebody else put a file where our counters are to be. As try_open.
-bool Publisher::remove_foreign(const std::string& name, std::string& error) {
+// One that nobody can be served by; another takes its place. Always false, for try_open.
+bool Publisher::discard() noexcept {
     segment_.unlink();
-    struct stat info {};
-    const bool is_gone = lstat(path_of(name).c_str(), &info) != 0;
     segment_.close();
-    if (!is_gone) error = path_of(name) + " belongs to another user, who is in the way; have it removed, or use another "
-                                          "--namespace";
-    return !is_gone;
+    return false;
 }
 
 // True with a result, false if there is no segment that can be used.
 bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult& result, std::string& error) {
     const SegmentStatus status = segment_.open(name, bip::read_write, sizeof(StatsHeader), stats_segment_bytes);
     if (status == SegmentStatus::absent) return false;
-    if (status != SegmentStatus::ok && status != SegmentStatus::unsuitable) {
+    if (status == SegmentStatus::unsuitable) {
+        remove_unsuitable(name);
+        return false;
+    }
+    if (status != SegmentStatus::ok) {
         error = "cannot open " + path_of(name) + ": " + reason_and_remedy(errno);
         return true;
     }
-    if (status == SegmentStatus::ok) {
-        if (segment_.owner_uid() != geteuid()) return remove_foreign(name, error);
-        if (!lock_as_description(segment_.fd(), aggregator_byte)) {
-            // Whoever may read the file can keep it from being locked. Then readers get one without such a lock.
-            if (!lock_holder(segment_.fd(), aggregator_byte)) {
-                segment_.unlink();
-                segment_.close();
-                return false;
-            }
+    if (segment_.owner_uid() != geteuid()) return discard();
+    if (!lock_as_description(segment_.fd(), aggregator_byte)) {
+        if (lock_holder(segment_.fd(), aggregator_byte)) {
             error = std::to_string(header()->aggregator_pid.load(std::memory_order_relaxed));
             result = OpenResult::served_by_another;
             return true;
         }
-        struct stat info {};
-        const bool still_named = fstat(segment_.fd(), &info) == 0 && info.st_nlink == 1;
-        if (!still_named) return false;
-        const bool usable = header()->magic.load(std::memory_order_acquire) == stats_magic &&
-                            header()->layout == layout_version && segment_.bytes() >= stats_segment_bytes &&
-                            header()->boot_id == boot_id() && header()->uid == uid;
-        if (usable) {
-            if (reserve_details()) {
-                result = OpenResult::ok;
-            } else {
-                error = "cannot open " + path_of(name) + ": " + reason_and_remedy(errno);
-            }
-            return true;
-        }
+        // Whoever may read the file can keep it from being locked: then readers get one without such a lock. Tried once
+        // more, since another aggregator may have gone between the two looks.
+        if (!lock_as_description(segment_.fd(), aggregator_byte)) return discard();
     }
-    // Nobody serves it and nobody can read it.
-    if (status == SegmentStatus::ok) {
-        segment_.unlink();
+    struct stat info {};
+    const bool still_named = fstat(segment_.fd(), &info) == 0 && info.st_nlink == 1;
+    if (!still_named) return false;
+    const bool usable = header()->magic.load(std::memory_order_acquire) == stats_magic &&
+                        header()->layout == layout_version && segment_.bytes() >= stats_segment_bytes &&
+                        header()->boot_id == boot_id() && header()->uid == uid;
+    if (!usable) return discard();
+    if (reserve_details()) {
+        result = OpenResult::ok;
     } else {
-        remove_unsuitable(name);
+        error = "cannot open " + path_of(name) + ": " + reason_and_remedy(errno);
     }
-    segment_.close();
-    return false;
+    return true;
 }
 
 bool Publisher::try_create(const std::string& name, const std::string& name_space, std::uint32_t uid, unsigned mode,

@@ -38,7 +38,7 @@ public:
     shm::Segment& segment() noexcept { return segment_; }
 
 private:
-    bool remove_foreign(const std::string& name, std::string& error);
+    bool discard() noexcept;
     bool try_open(const std::string& name, std::uint32_t uid, OpenResult& result, std::string& error);
     bool try_create(const std::string& name, const std::string& name_space, std::uint32_t uid, unsigned mode,
                     std::string& error);

@@ -34,6 +34,18 @@ SegmentStatus status_of(int error) noexcept {
     }
 }
 
+// Of a name that somebody may have given to anything.
+SegmentStatus status_of_open(int error) noexcept {
+    switch (error) {
+        case ELOOP:   // a symbolic link
+        case EISDIR:
+        case ENXIO:  // a socket, or a FIFO
+            return SegmentStatus::unsuitable;
+        case EWOULDBLOCK: return SegmentStatus::permission_denied;  // its owner holds a lease on it
+        default: return status_of(error);
+    }
+}
+
 SegmentStatus fail(int error) noexcept {
     errno = error;
     return status_of(error);
@@ -144,7 +156,7 @@ SegmentStatus Segment::open(const std::string& name, bip::mode_t mode, std::uint
     close();
     SegmentStatus status = attempt([&] { name_ = name; });
     if (status != SegmentStatus::ok) return status;
-    if (!file_.open(name, mode)) return status_of(errno);
+    if (!file_.open(name, mode)) return status_of_open(errno);
 
     struct stat info {};
     if (fstat(fd(), &info) != 0) {
@@ -234,6 +246,16 @@ void Segment::close() noexcept {
     region_ = bip::mapped_region();
     file_ = SharedFile();
     name_.clear();
+}
+
+bool remove_file(const std::string& name) noexcept {
+    try {
+        const std::string path = path_of(name);
+        return ::unlink(path.c_str()) == 0 || (errno == EISDIR && rmdir(path.c_str()) == 0);
+    } catch (const std::bad_alloc&) {
+        errno = ENOMEM;
+        return false;
+    }
 }
 
 bool leads_to(const std::string& name, std::uint64_t device, std::uint64_t inode) noexcept {

@@ -124,6 +124,9 @@ private:
     std::uint64_t device_ = 0;
 };
 
+// Removes whatever has the name, be it an empty directory that somebody put there. False with errno set.
+bool remove_file(const std::string& name) noexcept;
+
 // Whether `name` still leads to that inode.
 bool leads_to(const std::string& name, std::uint64_t device, std::uint64_t inode) noexcept;
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +40,15 @@ public:
 private:
     std::string text_;
 };
+
+// What a child process finds, whose descriptors, limits and signals are its own.
+template <class Condition>
+bool holds_in_child(Condition&& condition) {
+    const pid_t child = fork();
+    if (child == 0) _exit(condition() ? 0 : 1);
+    int status = -1;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 }  // namespace
 
@@ -117,8 +127,7 @@ TEST_CASE("a segment larger than the storage there is fails without touching it"
 
 TEST_CASE("a limit on the size of files is an error, and no signal") {
     const Name name;
-    const pid_t child = fork();
-    if (child == 0) {
+    CHECK(holds_in_child([&] {
         const rlimit limit{4096, 4096};
         setrlimit(RLIMIT_FSIZE, &limit);
         Segment segment;
@@ -128,30 +137,30 @@ TEST_CASE("a limit on the size of files is an error, and no signal") {
         sigset_t blocked;
         sigpending(&pending);
         sigprocmask(SIG_BLOCK, nullptr, &blocked);
-        const bool is_as_before = sigismember(&pending, SIGXFSZ) == 0 && sigismember(&blocked, SIGXFSZ) == 0;
-        _exit(refused && is_as_before ? 0 : 1);
-    }
-    int status = -1;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 0);
+        return refused && sigismember(&pending, SIGXFSZ) == 0 && sigismember(&blocked, SIGXFSZ) == 0;
+    }));
 }
 
 TEST_CASE("a segment does not take the number of a standard descriptor that is closed") {
     const Name name;
-    const pid_t child = fork();
-    if (child == 0) {
+    CHECK(holds_in_child([&] {
         close(STDERR_FILENO);
         Segment segment;
-        const bool is_above = segment.create(name, 4096, 4096) == SegmentStatus::ok && segment.fd() > STDERR_FILENO;
         Segment again;
-        const bool is_still = again.open(name, bip::read_only, 1) == SegmentStatus::ok && again.fd() > STDERR_FILENO;
-        _exit(is_above && is_still ? 0 : 1);
-    }
-    int status = -1;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 0);
+        return segment.create(name, 4096, 4096) == SegmentStatus::ok && segment.fd() > STDERR_FILENO &&
+               again.open(name, bip::read_only, 1) == SegmentStatus::ok && again.fd() > STDERR_FILENO;
+    }));
+}
+
+TEST_CASE("a name that somebody gave to something else than a file is unsuitable, and can be had back") {
+    const Name name;
+    SECTION("a symbolic link") { fs::create_symlink("/nowhere", name.path()); }
+    SECTION("a directory") { fs::create_directory(name.path()); }
+    SECTION("a FIFO") { REQUIRE(mkfifo(name.path().c_str(), 0600) == 0); }
+    Segment segment;
+    CHECK(segment.open(name, bip::read_write, 1) == SegmentStatus::unsuitable);
+    CHECK(remove_file(name));
+    CHECK(segment.create(name, 4096, 4096) == SegmentStatus::ok);
 }
 
 TEST_CASE("a reader's lock does not pass for the owner's") {

@@ -51,6 +51,28 @@ std::unique_ptr<Child> aggregator_of(const Namespace& name_space, uid_t user) {
     return child;
 }
 
+// Locks on the first byte of files, until it goes out of scope.
+class FileLocks {
+public:
+    FileLocks() = default;
+    ~FileLocks() {
+        for (const int fd : descriptors_) close(fd);
+    }
+    FileLocks(const FileLocks&) = delete;
+    FileLocks& operator=(const FileLocks&) = delete;
+
+    void take(const std::string& path, int access, short type) {
+        descriptors_.push_back(open(path.c_str(), access | O_CLOEXEC));
+        struct flock lock {};
+        lock.l_type = type;
+        lock.l_len = 1;
+        REQUIRE(fcntl(descriptors_.back(), F_OFD_SETLK, &lock) == 0);
+    }
+
+private:
+    std::vector<int> descriptors_;
+};
+
 constexpr const char* needs_pid_namespaces = "no pid namespace can be made here";
 
 // The command in a pid namespace of its own, which ends with it.
@@ -273,11 +295,8 @@ TEST_CASE("whoever may read the counters can neither keep the next aggregator fr
         program.sync();
         CHECK(first.terminate().exited_with(0));
     }
-    const int reader = open(stats.c_str(), O_RDONLY | O_CLOEXEC);
-    struct flock lock {};
-    lock.l_type = F_RDLCK;
-    lock.l_len = 1;
-    REQUIRE(fcntl(reader, F_OFD_SETLK, &lock) == 0);
+    FileLocks locks;
+    locks.take(stats, O_RDONLY, F_RDLCK);
     CHECK(shmtop(name_space, {"--json"}).status.exited_with(3));
     CHECK(program("sync 1000") == "2");  // nobody to wait for
     Aggregator second(name_space);
@@ -285,7 +304,6 @@ TEST_CASE("whoever may read the counters can neither keep the next aggregator fr
     program.sync();
     CHECK(live_bytes(shmtop_json(name_space)) == 110);
     CHECK(shmtop_json(name_space).at("aggregator").at("start_count") == 2);
-    close(reader);
 }
 
 TEST_CASE("files of other users in the place of its own do not keep root's aggregator from serving") {
@@ -297,21 +315,28 @@ TEST_CASE("files of other users in the place of its own do not keep root's aggre
     program.child().read_line();
     std::string table = only_segment(name_space, "p");
     table.replace(table.find(".p."), 3, ".l.");
-    for (const std::string& path : {prefix + "stats.0", prefix + "ledger.0", "/dev/shm/" + table}) {
-        write_file(path, std::string(1 << 20, 'x'));
-        REQUIRE(chown(path.c_str(), nobody, nobody) == 0);
+    const std::string kind = GENERATE("locked files", "links", "directories", "FIFOs");
+    INFO(kind);
+    FileLocks locks;
+    for (const std::string& path : {prefix + "stats.0", prefix + "ledger.0", "/dev/shm/" + table,
+                                    prefix + "l.4242424.f00d", prefix + "p.4242424.f00d"}) {
+        if (kind == "links") fs::create_symlink("/nowhere", path);
+        if (kind == "directories") fs::create_directory(path);
+        if (kind == "FIFOs") REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+        if (kind == "locked files") {
+            write_file(path, std::string(1 << 20, 'x'));
+            // But for that a process: a live one that cannot be served is to be counted.
+            if (path.find(".p.") == std::string::npos) locks.take(path, O_RDWR, F_WRLCK);
+        }
+        REQUIRE(lchown(path.c_str(), nobody, nobody) == 0);
     }
-    const int planted = open((prefix + "stats.0").c_str(), O_RDWR | O_CLOEXEC);
-    struct flock lock {};
-    lock.l_type = F_WRLCK;
-    lock.l_len = 1;
-    REQUIRE(fcntl(planted, F_OFD_SETLK, &lock) == 0);
 
     Aggregator aggregator(name_space);
     CHECK(program("sync 20000") == "ok 0");
     CHECK(process_row(shmtop_json(name_space), program.pid()).at("live_bytes") == 100);
     CHECK(process_row(shmtop_json(name_space), program.pid()).at("exact") == true);
-    close(planted);
+    CHECK(shmtop_json(name_space).at("aggregator").at("exact") == true);
+    CHECK(shmtop_json(name_space).at("aggregator").at("start_count") == 1);
 }
 
 TEST_CASE("root's aggregator goes on with the process of a user who has one now") {

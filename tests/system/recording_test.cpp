@@ -95,6 +95,9 @@ TEST_CASE("all frames of a recording go into a file, too") {
     REQUIRE(replay(file, {"--json", "-n", "0", "-o", out}).status.exited_with(0));
     CHECK(read_file(out) == replay(file, {"--json", "-n", "0"}).output);
     CHECK(count_lines_with(read_file(out), "schema") == 5);
+    // Also those before a check fails.
+    CHECK(replay(file, {"--json", "-n", "0", "-o", out, "--check", "processes == 7"}).status.exited_with(10));
+    CHECK(count_lines_with(read_file(out), "schema") == 1);
 }
 
 TEST_CASE("a check of a recording is about its last frame, or with -n 0 about every one") {

@@ -22,6 +22,19 @@ stats::Snapshot filtered(const Filter& filter) {
     return snapshot;
 }
 
+// The details under a filter of these lists; an empty one chooses all.
+stats::Details filtered_details(const std::vector<std::string>& devices, const std::vector<std::string>& pids,
+                                const std::vector<std::string>& types) {
+    Filter filter;
+    std::string problem;
+    REQUIRE(add_devices(filter, devices, problem));
+    REQUIRE(add_pids(filter, pids, problem));
+    REQUIRE(add_types(filter, types, problem));
+    stats::Details details = sample_details();
+    apply_filter(filter, details);
+    return details;
+}
+
 TEST_CASE("without a filter all stays and processes come by live bytes") {
     const stats::Snapshot snapshot = filtered({});
     CHECK(snapshot.devices.size() == 3);
@@ -74,22 +87,14 @@ TEST_CASE("types are taken by name in any case, by number and by range") {
 }
 
 TEST_CASE("choosing devices limits the details to them") {
-    Filter filter;
-    std::string problem;
-    REQUIRE(add_devices(filter, {"3"}, problem));
-    stats::Details details = sample_details();
-    apply_filter(filter, details);
+    const stats::Details details = filtered_details({"3"}, {}, {});
     REQUIRE(details.devices.size() == 1);
     CHECK(details.devices[0].device == 3);
     CHECK(details.find(0) == nullptr);
 }
 
 TEST_CASE("choosing types moves the other holders of a peak to its rest, so that its sum stays") {
-    Filter filter;
-    std::string problem;
-    REQUIRE(add_types(filter, {"L1"}, problem));
-    stats::Details details = sample_details();
-    apply_filter(filter, details);
+    const stats::Details details = filtered_details({}, {}, {"L1"});
     const stats::DeviceDetails& device = *details.find(0);
     REQUIRE(device.at_peak->holders.size() == 1);
     CHECK(device.at_peak->holders[0].type == l1);
@@ -100,22 +105,15 @@ TEST_CASE("choosing types moves the other holders of a peak to its rest, so that
 }
 
 TEST_CASE("of a failed allocation the filters leave what was in its way of what they choose") {
-    const auto failure_with = [](const char* pid, const char* type) {
-        Filter filter;
-        std::string problem;
-        if (pid != nullptr) REQUIRE(add_pids(filter, {pid}, problem));
-        if (type != nullptr) REQUIRE(add_types(filter, {type}, problem));
-        stats::Details details = sample_details();
-        apply_filter(filter, details);
-        return details.find(0)->last_failure;
-    };
-    REQUIRE(failure_with(nullptr, "DRAM"));
-    REQUIRE(failure_with(nullptr, "DRAM")->largest.size() == 1);
-    CHECK(failure_with(nullptr, "DRAM")->largest[0].id == 77);
-    REQUIRE(failure_with("10", nullptr));
-    CHECK(failure_with("10", nullptr)->largest.empty());
-    CHECK(failure_with("10", nullptr)->size_bytes == 400 * MiB);
-    CHECK_FALSE(failure_with("20", nullptr));  // another's
+    const auto of_dram = filtered_details({}, {}, {"DRAM"}).find(0)->last_failure;
+    REQUIRE(of_dram);
+    REQUIRE(of_dram->largest.size() == 1);
+    CHECK(of_dram->largest[0].id == 77);
+    const auto of_small = filtered_details({}, {"10"}, {}).find(0)->last_failure;
+    REQUIRE(of_small);
+    CHECK(of_small->largest.empty());
+    CHECK(of_small->size_bytes == 400 * MiB);
+    CHECK_FALSE(filtered_details({}, {"20"}, {}).find(0)->last_failure);  // another's
 }
 
 TEST_CASE("choosing processes limits running and ended ones") {
@@ -160,11 +158,7 @@ TEST_CASE("choosing processes and types limits what devices hold to both") {
 }
 
 TEST_CASE("choosing processes moves the other holders of a peak to its rest, and removes their buffers") {
-    Filter filter;
-    std::string problem;
-    REQUIRE(add_pids(filter, {"5"}, problem));
-    stats::Details details = sample_details();
-    apply_filter(filter, details);
+    const stats::Details details = filtered_details({}, {"5"}, {});
     const stats::DeviceDetails& device = *details.find(0);
     REQUIRE(device.at_peak->holders.size() == 1);
     CHECK(device.at_peak->holders[0].pid == 5);

@@ -72,15 +72,13 @@ void examine_process(SegmentInfo& info, int fd) {
         return;
     }
     info.state = SegmentState::ended;
-    // A process that called exec dropped the lock: its tracking is over, but it is still there under the same pid. One
-    // that closed all its descriptors goes on, in whichever pid namespace.
-    if (header.boot_id == shm::boot_id() && shm::start_ticks(header.pid) == header.start_ticks) {
-        info.note = "gave up its lock: exec, or closed";
-    } else if (shm::find_mapper(info.device, info.inode) != 0) {
-        info.note = "gave up its lock: closed";
-    } else {
-        info.owner_alive = false;
-    }
+    // A process that called exec dropped the lock: its tracking is over, but it is still there under the same pid. One that
+    // closed all its descriptors goes on. In another pid namespace its number tells nothing: does anybody map the segment?
+    const bool is_in_ours = header.pid_namespace == 0 || header.pid_namespace == shm::own_pid_namespace();
+    info.owner_alive = header.boot_id == shm::boot_id() &&
+                       (is_in_ours ? shm::start_ticks(header.pid) == header.start_ticks
+                                   : shm::find_mapper(info.device, info.inode) != 0);
+    if (info.owner_alive) info.note = "gave up its lock: exec, or closed";
 }
 
 void examine_table(SegmentInfo& info, int fd) {

@@ -94,24 +94,26 @@ std::optional<int> show_frame(stats::Snapshot& snapshot, stats::Details& details
     return exit_check_failed;
 }
 
-}  // namespace
-
-int run_batch(FrameSource& frames, const Options& options) {
-    FrameWriter writer(options);
+int show_frames(FrameSource& frames, const Options& options, FrameWriter& writer) {
     stats::Snapshot snapshot;
     stats::Details details;
     stats::Error error;
     while (true) {
         switch (frames.next(snapshot, details, error)) {
-            case FrameResult::end: return writer.finish() == OutputResult::failed ? output_failed(options) : exit_ok;
+            case FrameResult::end: return exit_ok;
             case FrameResult::failed: print_error("shmtop", error.message); return error.exit_code();
             case FrameResult::frame: break;
         }
-        if (const auto exit_code = show_frame(snapshot, details, options, writer)) {
-            const bool is_written = writer.finish() != OutputResult::failed;
-            return is_written ? *exit_code : output_failed(options);
-        }
+        if (const auto exit_code = show_frame(snapshot, details, options, writer)) return *exit_code;
     }
+}
+
+}  // namespace
+
+int run_batch(FrameSource& frames, const Options& options) {
+    FrameWriter writer(options);
+    const int exit_code = show_frames(frames, options, writer);
+    return writer.finish() == OutputResult::failed ? output_failed(options) : exit_code;
 }
 
 }  // namespace trackshm::tools
