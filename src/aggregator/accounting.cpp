@@ -226,13 +226,14 @@ void Accounting::open_account(Account& account, TrackedProcess& process, std::ui
     account.memory->seen = 1;
     account.usage = process.change_usage(slot, type, account.device->device);
     account.saved_classes = 0;
-    if (account.usage == nullptr) [[unlikely]] {  // the batch will be rolled back
-        lacks_usage_room_ = true;
-        account.usage = &unstored_usage_;
-        account.saved_classes = ~std::uint64_t{0};
-    }
     DeviceAnnex* const annex = ledger_.annex(slot);
     account.allocated_by_class = (annex != nullptr ? annex->classes[type] : unstored_classes_).allocated;
+    if (account.usage == nullptr) [[unlikely]] {  // the batch will be rolled back: nothing may change that is not saved
+        lacks_usage_room_ = true;
+        account.usage = &unstored_usage_;
+        account.allocated_by_class = unstored_classes_.allocated;
+        account.saved_classes = ~std::uint64_t{0};
+    }
     account.batch = ledger_.log().batch();
 }
 

@@ -12,6 +12,7 @@
 #include "aggregator/fault_guard.hpp"
 #include "aggregator/ledger.hpp"
 #include "shm/drain_order.hpp"
+#include "shm/estate.hpp"
 #include "shm/os.hpp"
 #include "shm/publication.hpp"
 #include "shm/record_lock.hpp"
@@ -81,60 +82,44 @@ ReadResult TrackedProcess::inspect(Batch& scratch) noexcept {
         Identity now;
         copy_identity(now, segment_);
         sound = now == identity_ && accept_tickets(header().tickets.load(std::memory_order_acquire)) &&
-                collect_heads(scratch);
-        std::uint64_t slots = table_header().slots_applied;
+                look_at_lanes(scratch);
         // Read after the positions: each of the slots before them has its ticket.
         const std::uint64_t tickets = header().tickets.load(std::memory_order_acquire);
-        for (std::uint32_t i = 0; i < head_count_; ++i) {
-            slots += heads_[i].write - heads_[i].read;
-            sound = sound && heads_[i].ticket < tickets;
-        }
-        sound = sound && slots <= tickets;
+        sound = sound && merge_.starts_below(tickets) && table_header().slots_applied + merge_.waiting() <= tickets;
     });
     return survived && sound && !lied_ ? ReadResult::ok : ReadResult::corrupt;
 }
 
 ReadResult TrackedProcess::read(Batch& batch) noexcept {
     has_read_ = true;
-    batch.slots = batch.reports = batch.allocations = 0;
+    batch.clear();
     take_positions(batch);
     bool sound = false;
     const bool survived = survives([&] {
         sound = drain_in_order(
-            header().tickets, [&] { return collect_heads(batch); },
-            [&](std::uint64_t ticket_limit) { return accept_tickets(ticket_limit) && merge(batch, ticket_limit); });
+            header().tickets, [&] { return look_at_lanes(batch); },
+            [&](std::uint64_t ticket_limit) { return accept_tickets(ticket_limit) && merge_.merge(batch, ticket_limit); });
         // More slots than tickets: some ticket was given out twice, be it passes ago.
         sound = sound && table_header().slots_applied + batch.slots <= seen_tickets_;
     });
     return survived && sound && !lied_ ? ReadResult::ok : ReadResult::corrupt;
 }
 
-bool TrackedProcess::collect_heads(Batch& batch) noexcept {
-    head_count_ = 0;
+bool TrackedProcess::look_at_lanes(Batch& batch) noexcept {
+    merge_.clear();
     const std::uint32_t lanes = std::min(lanes_to_look_at(header().lanes_used), lane_count);
     const Slot* const slots = segment_.at<const Slot>(slots_offset);
     for (std::uint32_t i = 0; i < lanes; ++i) {
         const std::uint64_t write = published_position(*lane(i));
-        if (!add_head(slots + std::uint64_t{i} * slots_per_lane_, slots_per_lane_, write, &batch.positions[i])) {
+        if (!merge_.add(slots + std::uint64_t{i} * slots_per_lane_, slots_per_lane_, write, &batch.positions[i])) {
             return false;
         }
     }
-    if (header().estate_count.load(std::memory_order_acquire) == 0) return true;
+    if (estate_slots(header().estate_count) == 0) return true;
     if (estate_count_ == 0) map_estate();
     // Not a ring: as many slots as it holds, rounded up for the mask.
-    return estate_count_ == 0 || add_head(static_cast<const Slot*>(estate_.get_address()), std::uint64_t{1} << 63,
-                                          estate_count_, &batch.estate_position);
-}
-
-bool TrackedProcess::add_head(const Slot* slots, std::uint64_t capacity, std::uint64_t write,
-                              std::uint64_t* position) noexcept {
-    const std::uint64_t read = *position;
-    if (write == read) return true;
-    if (write - read > capacity) return false;  // also a step back: the difference wraps
-    Head& head = heads_[head_count_++];
-    head = {slots, capacity - 1, read, write, position, 0};
-    head.ticket = slots[read & head.mask].ticket.load(std::memory_order_relaxed);
-    return true;
+    return estate_count_ == 0 || merge_.add(static_cast<const Slot*>(estate_.get_address()), std::uint64_t{1} << 63,
+                                            estate_count_, &batch.estate_position);
 }
 
 // What a process left behind that exited while coalescing. Its place and size are checked against the file.
@@ -149,68 +134,6 @@ void TrackedProcess::map_estate() noexcept {
     if (segment_.map_range(offset, count * sizeof(Slot), bip::read_only, estate_) == SegmentStatus::ok) {
         estate_count_ = count;
     }
-}
-
-bool TrackedProcess::merge(Batch& batch, std::uint64_t ticket_limit) noexcept {
-    batch.complete = false;
-    for (;;) {
-        Head* first = nullptr;
-        std::uint64_t second_ticket = ticket_limit;
-        for (std::uint32_t i = 0; i < head_count_; ++i) {
-            Head& head = heads_[i];
-            if (head.read == head.write) continue;
-            if (first == nullptr || head.ticket < first->ticket) {
-                if (first != nullptr) second_ticket = std::min(second_ticket, first->ticket);
-                first = &head;
-            } else {
-                second_ticket = std::min(second_ticket, head.ticket);
-            }
-        }
-        if (first == nullptr || first->ticket >= ticket_limit) {
-            batch.complete = first == nullptr;
-            batch.applied_below = ticket_limit;
-            return true;
-        }
-        // Each ticket is given out once. Going on would take nothing from either lane, for ever.
-        if (second_ticket == first->ticket) return false;
-        if (batch.slots >= batch.limit) {
-            batch.applied_below = first->ticket;
-            return true;
-        }
-        if (!take_run(batch, *first, second_ticket)) return false;
-    }
-}
-
-// Takes events off one lane while their tickets are below the next lane's.
-bool TrackedProcess::take_run(Batch& batch, Head& head, std::uint64_t ticket_limit) noexcept {
-    // In registers: as far as the compiler knows, a store into the batch might change any of these in memory.
-    const std::uint64_t limit = batch.limit;
-    std::uint64_t taken = batch.slots;
-    std::uint64_t reports = batch.reports;
-    std::uint64_t allocations = batch.allocations;
-    std::uint64_t read = head.read;
-    std::uint64_t ticket = head.ticket;
-    bool sound = true;
-    while (ticket < ticket_limit && taken < limit) {
-        Event& event = batch.storage[taken];
-        load_event(event, head.slots[read & head.mask]);
-        sound = is_valid(event);
-        if (!sound) break;
-        ++taken;
-        reports += event.reports();
-        allocations += event.kind == EventKind::allocation;
-        if (++read == head.write) break;
-        const std::uint64_t next = head.slots[read & head.mask].ticket.load(std::memory_order_relaxed);
-        sound = next > ticket;  // tickets of a lane only grow
-        if (!sound) break;
-        ticket = next;
-    }
-    batch.slots = taken;
-    batch.reports = reports;
-    batch.allocations = allocations;
-    *head.position = head.read = read;
-    head.ticket = ticket;
-    return sound;
 }
 
 void TrackedProcess::release_slots() noexcept {
@@ -242,9 +165,10 @@ void TrackedProcess::publish_watermark() noexcept {
     published_below_ = applied_below_;
 }
 
-ReportedCounters TrackedProcess::counters() noexcept {
-    if (is_quarantined()) return counters_;
-    ReportedCounters now;
+const ReportedCounters& TrackedProcess::counters() noexcept {
+    ReportedCounters& believed = table_header().believed;
+    if (is_quarantined()) return believed;
+    ReportedCounters now{};
     const bool survived = survives([&] {
         const ProcessHeader& h = header();
         const std::uint64_t tickets = h.tickets.load(std::memory_order_acquire);
@@ -259,8 +183,8 @@ ReportedCounters TrackedProcess::counters() noexcept {
         const std::uint64_t all = tickets + absorbed + now.dropped;
         now.reported = all > extra ? all - extra : 0;
     });
-    if (survived && !lied_) counters_ = now;
-    return counters_;
+    if (survived && !lied_) believed = now;
+    return believed;
 }
 
 // --- liveness -------------------------------------------------------------------------------------------------------

@@ -3,17 +3,17 @@
 // One tracked process as the aggregator holds it: its segment, which is not trusted, its table, which is ours, and how
 // far its lanes are read.
 //
-// Events of all lanes are merged by ticket. Why that is the program's order: shm/drain_order.hpp.
+// Events of all lanes are merged by ticket, see lane_merge.hpp.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
+#include "aggregator/lane_merge.hpp"
 #include "aggregator/table.hpp"
 #include "aggregator/table_abi.hpp"
 #include "shm/file_mapping.hpp"
@@ -21,31 +21,6 @@
 #include "shm/segment.hpp"
 
 namespace trackshm::aggregator {
-
-// What a process says of itself in its header; copied, since it may change its mind.
-struct ReportedCounters {
-    std::uint64_t reported = 0;
-    std::uint64_t dropped = 0;
-    std::uint64_t rejected = 0;
-    bool exited = false;
-};
-
-// Events of one pass, in order, and where the lanes stand after them.
-struct Batch {
-    std::uint64_t slots = 0;        // events
-    std::uint64_t reports = 0;      // of the program, that they stand for
-    std::uint64_t allocations = 0;  // among the events
-    std::array<std::uint64_t, shm::lane_count> positions{};
-    std::uint64_t estate_position = 0;
-    std::uint64_t applied_below = 0;  // once these are applied, so is every visible event with a smaller ticket
-    bool complete = false;            // nothing visible was left behind
-
-    // Small enough for the events and their undo records to stay in the nearest caches.
-    static constexpr std::size_t max_events = 512;
-    std::uint64_t limit = max_events;  // on `slots`; less where so many would not fit into the undo log
-    std::array<shm::Event, max_events> storage;
-    std::span<const shm::Event> events() const noexcept { return {storage.data(), slots}; }
-};
 
 enum class ReadResult { ok, corrupt };
 
@@ -70,7 +45,8 @@ public:
     void note_applied_below(std::uint64_t ticket) noexcept { applied_below_ = ticket; }
     bool watermark_is_due() const noexcept { return applied_below_ != published_below_; }
 
-    ReportedCounters counters() noexcept;
+    // What it says of itself, as far as that is believed: of a liar, what it said before.
+    const ReportedCounters& counters() noexcept;
 
     // The kernel's word on whether the process is gone; see liveness. Where it gives none, a process without its lock counts
     // as ended, but what is known of it then does not count as exact.
@@ -122,16 +98,6 @@ public:
     void remove_segments() noexcept;
 
 private:
-    // One lane with something to read.
-    struct Head {
-        const shm::Slot* slots;
-        std::uint64_t mask;
-        std::uint64_t read;
-        std::uint64_t write;
-        std::uint64_t* position;  // in the batch
-        std::uint64_t ticket;
-    };
-
     using Identity = std::array<std::uint64_t, offsetof(shm::ProcessHeader, tickets) / sizeof(std::uint64_t)>;
 
     bool reserve_usage(std::uint32_t cells) noexcept;
@@ -141,10 +107,7 @@ private:
     }
     bool accept_tickets(std::uint64_t tickets) noexcept;
     void take_positions(Batch& batch) const noexcept;
-    bool collect_heads(Batch& batch) noexcept;
-    bool add_head(const shm::Slot* slots, std::uint64_t capacity, std::uint64_t write, std::uint64_t* position) noexcept;
-    bool merge(Batch& batch, std::uint64_t ticket_limit) noexcept;
-    bool take_run(Batch& batch, Head& head, std::uint64_t ticket_limit) noexcept;
+    bool look_at_lanes(Batch& batch) noexcept;
     void flush_lines(std::uint32_t lane, std::uint64_t begin, std::uint64_t end) const noexcept;
     void map_estate() noexcept;
     void open_pidfd() noexcept;
@@ -171,9 +134,7 @@ private:
     Identity identity_{};  // the segment's first line, which nobody changes
     std::uint64_t applied_below_ = 0;
     std::uint64_t published_below_ = 0;
-    ReportedCounters counters_;
-    std::array<Head, shm::lane_count + 1> heads_;
-    std::uint32_t head_count_ = 0;
+    LaneMerge merge_;
     shm::bip::mapped_region estate_;
     std::uint64_t estate_count_ = 0;
 

@@ -73,6 +73,14 @@ struct ClosedDevice {
     std::uint64_t before_sequence;
 };
 
+// What a process says of itself in its segment's header.
+struct ReportedCounters {
+    std::uint64_t reported;
+    std::uint64_t dropped;
+    std::uint64_t rejected;
+    std::uint64_t exited;  // 1 if it has ended of itself
+};
+
 struct TableHeader {
     std::uint64_t magic;
     std::uint32_t layout;
@@ -101,6 +109,10 @@ struct TableHeader {
     std::uint64_t live_bytes;  // gauges included
     std::uint64_t live_buffers;
     std::uint64_t peak_bytes;
+
+    // The last that was believed. Kept here for a successor, since a segment that lies can no longer be asked. No part of a
+    // batch: each word only follows the segment's.
+    ReportedCounters believed;
 
     // The buffer table.
     std::uint64_t hash_seed;

@@ -12,7 +12,7 @@
 // What it does not say: that a pass with limit g applies every event with a ticket below g. Whoever wants to know that
 // his events are applied takes a ticket after them and waits for a pass whose limit lies above (sync.cpp).
 //
-// Modelled in tests/models: order_model.cpp, lane_model.cpp, sync_model.cpp.
+// The merge is aggregator/lane_merge.hpp. Modelled in tests/models: order_model.cpp, lane_model.cpp, sync_model.cpp.
 #pragma once
 
 #include <atomic>

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <new>
 
+#include "shm/estate.hpp"
 #include "shm/internal_call.hpp"
 #include "shm/lane_claim.hpp"
 #include "shm/names.hpp"
@@ -416,20 +417,18 @@ void Producer::write_estate() noexcept {
     if (segment_.reserve(offset, bytes) != SegmentStatus::ok) return;
     void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, segment_.fd(), static_cast<off_t>(offset));
     if (mapped == MAP_FAILED) return;
-    Slot* const slots = static_cast<Slot*>(mapped);
-    std::uint64_t count = 0;
+    EstateWriter estate{static_cast<Slot*>(mapped), capacity};
     const auto push = [&](const Event& event) {
-        if (count == capacity) return false;
+        if (estate.is_full()) return false;
         h->extra_slots.fetch_add(1, std::memory_order_relaxed);
-        const std::uint64_t ticket = tickets->fetch_add(1, std::memory_order_acq_rel);
-        store_slot(slots[count++], ticket, pack_what(event), event.id, event.size);
+        estate.push(*tickets, event);
         return true;
     };
     send_held(gate, [&] {
         const bool all_sent = send_coalesced(push);
         munmap(mapped, bytes);
         h->estate_offset.store(offset, std::memory_order_relaxed);
-        h->estate_count.store(count, std::memory_order_release);  // acquired by the drain
+        estate.publish(h->estate_count);
         return all_sent;
     });
 }

@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstdlib>
+#include <fmt/format.h>
 #include <iostream>
 #include <random>
 #include <set>
@@ -109,6 +110,37 @@ Scenario with_a_large_table() {
     scenario.survivor_served = {"fill 1 98304 0 0 1000 10"};
     scenario.survivor_unserved = {"alloc 0 1 0 1", "alloc 0 1 0 2", "free 1500", "alloc 1 1 0 3"};
     scenario.survivor_later = {"alloc 0 1 0 4", "empty 1 100000", "alloc 0 5 0 1"};
+    return scenario;
+}
+
+// One process lied while nobody served it, and ended: it is quarantined when that is come across, and ends at once. Of
+// another one that ended, the segment is gone.
+Scenario with_a_liar_and_an_orphan() {
+    Scenario scenario;
+    scenario.casualty_served = {"alloc 3 1 0 1", "alloc 3 2 0 2", "free 1"};
+    scenario.casualty_loses_segment = true;
+    scenario.late = {"alloc 6 10 0 1"};
+    scenario.folding = {"alloc 7 10 0 1"};
+    scenario.liar_served = {"alloc 8 10 0 1", "alloc 8 20 0 2", "usage 8 5 7"};
+    scenario.liar_unserved = {"alloc 8 40 0 3", "alloc 9 80 0 4"};
+    scenario.survivor_unserved = {"alloc 0 1 0 1", "alloc 8 1 0 2", "free 1"};
+    scenario.survivor_later = {"alloc 0 1 0 4", "free 2"};
+    return scenario;
+}
+
+// The survivor uses more memories than its table has storage for, and then more buffers: its events wait, for the
+// successor.
+Scenario without_room() {
+    Scenario scenario;
+    scenario.casualty_unserved = {"alloc 3 1 0 1"};
+    scenario.late = {"alloc 6 10 0 1"};
+    scenario.folding = {"alloc 7 10 0 1"};
+    for (int memory = 0; memory < 64; ++memory) {
+        scenario.survivor_served.push_back(fmt::format("usage {} {} 1000", 10 + memory / 6, memory % 6));
+    }
+    scenario.survivor_unserved = {"alloc 0 1 0 1", "free 1", "usage 30 0 1", "alloc 0 1 0 2"};
+    scenario.survivor_later = {"alloc 0 1 0 4", "free 2"};
+    scenario.first_finds_no_room = true;
     return scenario;
 }
 
@@ -230,6 +262,14 @@ TEST_CASE("an aggregator that goes on with earlier state may die at any store") 
 
 TEST_CASE("an aggregator may die at any store while a large table grows step by step") {
     die_once_at_many_points(with_a_large_table(), 4, 8);
+}
+
+TEST_CASE("an aggregator may die at any store while it quarantines a process and releases an orphan") {
+    die_once_at_many_points(with_a_liar_and_an_orphan(), 20, 30);
+}
+
+TEST_CASE("an aggregator may die at any store while a process's events find no room") {
+    die_once_at_many_points(without_room(), 20, 30);
 }
 
 TEST_CASE("an aggregator may die at any store while it takes over from one that died at any store") {

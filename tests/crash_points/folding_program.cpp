@@ -4,7 +4,7 @@
 // events. It reaches into the library for that, as no program can. Reads commands, answers each with "ok".
 //
 //   alloc D SIZE T ID      folded_pairs D T PAIRS BYTES      folded_frees IMPLICIT AMBIGUOUS      folded_free_all ID
-//   usage D T BYTES        lowered_usage D T BYTES         coalesced_reports COUNT
+//   usage D T BYTES        lowered_usage D T BYTES         coalesced_reports COUNT     lie     sync
 #include <trackshm/trackshm.h>
 
 #include <cstddef>
@@ -52,6 +52,8 @@ bool execute(const std::string& verb, std::istream& arguments) {
     }
     if (verb == "folded_pairs") return push({EventKind::folded_pairs, type, device, 1, n[2], n[3]});
     if (verb == "folded_frees") return push({EventKind::folded_frees, 0, 0, 1, n[0], n[1]});
+    if (verb == "sync") return trackshm_sync(10'000) == 0;
+    if (verb == "lie") return push({EventKind::allocation, trackshm::shm::type_count});  // there is no such type
     if (verb == "folded_free_all") return push({EventKind::folded_free_all, 0, 0, 1, n[0], 0});
     return false;
 }

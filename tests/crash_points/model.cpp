@@ -174,11 +174,17 @@ void Model::free_everywhere(Process& process, Matches&& matches) {
     for (auto& entry : process.buffers) free_every(process, entry.first, matches);
 }
 
-void Model::end(const std::string& name, bool clean) {
+void Model::lie(const std::string& name, Number lost) {
+    ++quarantined_;
+    processes_.at(name).reported += lost;
+    processes_.at(name).dropped += lost;
+}
+
+void Model::end(const std::string& name, bool clean, bool exact) {
     Process& process = processes_.at(name);
     exited_.push_back({{"who", name},
                        {"clean", clean},
-                       {"exact", true},
+                       {"exact", exact && process.dropped == 0},
                        {"leaked_bytes", process.level.live},
                        {"leaked_buffers", process.live_buffers},
                        {"peak_bytes", process.level.peak}});
@@ -188,6 +194,7 @@ void Model::end(const std::string& name, bool clean) {
     ended_unknown_ += process.unknown;
     ended_ambiguous_ += process.ambiguous;
     ended_coalesced_ += process.coalesced;
+    ended_dropped_ += process.dropped;
     ended_implicit_ += process.implicit;
     processes_.erase(name);
 }
@@ -224,7 +231,7 @@ json Model::size_histogram(Place place) const {
 
 json Model::figures() const {
     json result;
-    Number reported = ended_reported_, coalesced = ended_coalesced_, unknown = ended_unknown_, ambiguous = ended_ambiguous_,
+    Number reported = ended_reported_, coalesced = ended_coalesced_, dropped = ended_dropped_, unknown = ended_unknown_, ambiguous = ended_ambiguous_,
            implicit = ended_implicit_;
     json processes = json::array();
     for (const auto& [name, process] : processes_) {
@@ -287,15 +294,15 @@ json Model::figures() const {
     return {{"aggregator", {{"exact", true}}},
             {"events",
              {{"reported", reported},
-              {"applied", reported - coalesced},
+              {"applied", reported - coalesced - dropped},
               {"pending", 0},
               {"coalesced", coalesced},
-              {"dropped", 0},
+              {"dropped", dropped},
               {"unknown_frees", unknown},
               {"ambiguous_frees", ambiguous},
               {"implicit_frees", implicit},
               {"rejected", 0},
-              {"quarantined_processes", 0}}},
+              {"quarantined_processes", quarantined_}}},
             {"devices", devices},
             {"processes", processes},
             {"exited", exited_}};

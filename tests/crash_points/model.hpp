@@ -19,7 +19,10 @@ public:
     using Number = std::uint64_t;
 
     void carry_out(const std::string& process, const std::vector<std::string>& commands);
-    void end(const std::string& process, bool clean);
+    // `exact`: unless it may have said more than anybody heard.
+    void end(const std::string& process, bool clean, bool exact = true);
+    // It has reported so much more, and then something no honest process says: it is quarantined, and that is lost.
+    void lie(const std::string& process, Number lost);
 
     // The figures as `shmtop --json` names them: its fields, less those the rules say nothing of. Processes and exited
     // ones are listed by name, as "who".
@@ -64,7 +67,7 @@ private:
         std::map<Place, Usage> usage;
         Level level;
         Number live_buffers = 0;
-        Number reported = 0, coalesced = 0, unknown = 0, ambiguous = 0, implicit = 0;
+        Number reported = 0, coalesced = 0, dropped = 0, unknown = 0, ambiguous = 0, implicit = 0;
     };
 
     void carry_out(Process& process, const std::string& verb, const std::vector<Number>& n);
@@ -86,7 +89,9 @@ private:
     std::map<unsigned, Device> devices_;
     std::map<unsigned, std::string> names_;
     nlohmann::json exited_ = nlohmann::json::array();
-    Number ended_reported_ = 0, ended_coalesced_ = 0, ended_unknown_ = 0, ended_ambiguous_ = 0, ended_implicit_ = 0;
+    Number quarantined_ = 0;
+    Number ended_reported_ = 0, ended_coalesced_ = 0, ended_dropped_ = 0, ended_unknown_ = 0, ended_ambiguous_ = 0,
+           ended_implicit_ = 0;
 };
 
 }  // namespace trackshm::test

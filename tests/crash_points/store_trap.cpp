@@ -48,6 +48,7 @@ unsigned long calls = 0;
 unsigned long skipped_calls = 0;
 unsigned long skipped_points = 0;
 int trace_fd = -1;
+bool no_room = false;
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -161,6 +162,11 @@ std::string_view segment_of(int fd, char (&path)[256]) {
     return target.starts_with(segment_directory) ? base_name(target) : std::string_view{};
 }
 
+bool is_table(int fd) {
+    char path[256];
+    return segment_of(fd, path).find(".l.") != std::string_view::npos;
+}
+
 void pass_call(std::string_view call, int fd, off_t offset) {
     char path[256];
     if (const std::string_view file = segment_of(fd, path); !file.empty()) {
@@ -178,6 +184,7 @@ __attribute__((constructor)) void start() {
         trace_fd =
             static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     }
+    no_room = getenv(trackshm::test::no_room_variable) != nullptr;
     if (const char* skip = getenv(trackshm::test::skip_variable)) {
         char* end = nullptr;
         skipped_calls = strtoul(skip, &end, 10);
@@ -261,6 +268,10 @@ TRAPPED int fchmod(int fd, mode_t mode) noexcept {
 TRAPPED int fallocate(int fd, int mode, off_t offset, off_t bytes) {
     count_call();
     pass_call("fallocate", fd, offset);
+    if (no_room && is_table(fd) && lseek(fd, offset, SEEK_HOLE) < offset + bytes) {
+        errno = ENOSPC;
+        return -1;
+    }
     return static_cast<int>(syscall(SYS_fallocate, fd, mode, offset, bytes));
 }
 

@@ -16,6 +16,9 @@ inline constexpr const char* trace_variable = "STORE_TRAP_TRACE";
 // points, as the record of an earlier run says.
 inline constexpr const char* skip_variable = "STORE_TRAP_SKIP";
 
+// Set: no table of a process gets more storage than it has.
+inline constexpr const char* no_room_variable = "STORE_TRAP_NO_ROOM";
+
 // One change of the world outside the process: a store to a segment or a system call.
 struct PointRecord {
     char what[16];  // "store" or the call's name

@@ -145,6 +145,7 @@ void Stage::prepare() {
     serve(name_space_, casualty, scenario_.casualty_served);
     tell(casualty.child(), scenario_.casualty_unserved);
     casualty.child().kill();
+    if (scenario_.casualty_loses_segment) std::filesystem::remove(shm::path_of(name_space_.segments("p").at(0)));
     Script late(name_space_, {{"TRACKSHM_RING_EVENTS", "64"}});
     tell(late.child(), scenario_.late);
     finish(late.child());
@@ -153,7 +154,22 @@ void Stage::prepare() {
     tell(folding, scenario_.folding);
     finish(folding);
     names_ = {{casualty.pid(), "casualty"}, {late.pid(), "late"}, {folding.pid(), "folding"}};
+    if (!scenario_.liar_served.empty()) prepare_liar();
     image_.emplace(name_space_);
+}
+
+void Stage::prepare_liar() {
+    Child liar({FOLDING_PROGRAM_PATH}, {name_space_.tracked()});
+    liar.read_line();
+    {
+        const Aggregator aggregator(name_space_);
+        tell(liar, scenario_.liar_served);
+        tell(liar, {"sync"});
+    }
+    tell(liar, scenario_.liar_unserved);
+    tell(liar, {"lie"});
+    finish(liar);
+    names_[liar.pid()] = "liar";
 }
 
 // What the rules say the figures are at the end.
@@ -161,11 +177,16 @@ json Stage::rules() const {
     Model model;
     model.carry_out("casualty", scenario_.casualty_served);
     model.carry_out("casualty", scenario_.casualty_unserved);
-    model.end("casualty", false);
+    model.end("casualty", false, !scenario_.casualty_loses_segment);
     model.carry_out("late", scenario_.late);
     model.end("late", true);
     model.carry_out("folding", scenario_.folding);
     model.end("folding", true);
+    if (!scenario_.liar_served.empty()) {
+        model.carry_out("liar", scenario_.liar_served);
+        model.lie("liar", scenario_.liar_unserved.size());
+        model.end("liar", true);
+    }
     for (const Commands& commands :
          {scenario_.survivor_served, scenario_.survivor_unserved, scenario_.survivor_later}) {
         model.carry_out("survivor", commands);
@@ -179,7 +200,9 @@ const std::vector<PointRecord>& Stage::rehearse(std::string& fault) {
     const std::filesystem::path trace = std::filesystem::temp_directory_path() / ("trace." + name_space_.name());
     expected_ = rules();
     Outcome outcome;
-    json performed = perform({{{trace_variable, trace}}}, outcome);
+    Environment environment = environment_of(true);
+    environment[trace_variable] = trace;
+    json performed = perform({environment}, outcome);
     fault = outcome.fault;
     expected_ = std::move(performed);
     trace_ = read_trace(trace);
@@ -187,9 +210,14 @@ const std::vector<PointRecord>& Stage::rehearse(std::string& fault) {
     return trace_;
 }
 
+Environment Stage::environment_of(bool is_first) const {
+    return is_first && scenario_.first_finds_no_room ? Environment{{no_room_variable, "1"}} : Environment{};
+}
+
 // The first run is the rehearsed one: up to the call before the point its stores need not be looked at.
 Environment Stage::environment_to_die_at(unsigned long point, bool is_first) const {
-    Environment result{{die_at_variable, std::to_string(point)}};
+    Environment result = environment_of(is_first);
+    result[die_at_variable] = std::to_string(point);
     if (!is_first || point > trace_.size()) return result;
     const std::uint64_t calls = trace_[point - 1].calls;
     const auto first =

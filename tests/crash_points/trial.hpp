@@ -2,8 +2,8 @@
 //
 // One scenario, played again and again, each time with an aggregator that dies at another point:
 //
-//   casualty, late and folding, three tracked processes, report and end    once; their segments are kept (image.hpp)
-//   survivor, a fourth one, reports                                        in every trial
+//   casualty, late, folding and liar, tracked processes, report and end    once; their segments are kept (image.hpp)
+//   survivor, another one, reports                                         in every trial
 //   an aggregator takes all of it over and dies at point k                 store_trap.cpp
 //   readers look at what it left; the survivor reports on, past the end of its ring if slots were released too early
 //   a next aggregator takes over; its figures must be those of the rules   model.hpp
@@ -29,12 +29,16 @@ using Commands = std::vector<std::string>;
 struct Scenario {
     Commands casualty_served;
     Commands casualty_unserved;
+    bool casualty_loses_segment = false;  // somebody removes it: its table is all that is left
     Commands late;
     Commands folding;
+    Commands liar_served;
+    Commands liar_unserved;  // reports, none of which is applied: it lies after them
     Commands survivor_served;
     Commands survivor_unserved;
     Commands survivor_later;  // after the death
     std::string survivor_ring_events = "256";
+    bool first_finds_no_room = false;  // the aggregator that dies: for any table to grow
 };
 
 struct Outcome {
@@ -55,6 +59,8 @@ public:
 
 private:
     void prepare();
+    void prepare_liar();
+    Environment environment_of(bool is_first) const;
     Environment environment_to_die_at(unsigned long point, bool is_first) const;
     nlohmann::json rules() const;
     nlohmann::json perform(const std::vector<Environment>& aggregators, Outcome& outcome);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The consumer of the models with several lanes: what TrackedProcess does with what drain_order.hpp shows it, in short.
+// The consumer of the models with several lanes: the aggregator's own merge, fed and emptied as TrackedProcess does.
 #pragma once
 
 #include <array>
 #include <cstdint>
 
+#include "aggregator/lane_merge.hpp"
 #include "model.hpp"
 #include "shm/drain_order.hpp"
+#include "shm/estate.hpp"
 #include "shm/lane.hpp"
 
 namespace trackshm::models {
@@ -16,41 +18,41 @@ template <std::size_t lanes>
 class Drain {
 public:
     using Headers = std::array<shm::BasicLaneHeader<ModelAtomics>, lanes>;
+    using Slot = shm::BasicSlot<ModelAtomics>;
 
-    void look(const Headers& headers) {
-        for (std::size_t i = 0; i < lanes; ++i) published_[i] = shm::published_position(headers[i]);
-    }
+    // At most so many events come with one pass.
+    explicit Drain(std::uint64_t limit = aggregator::Batch::max_events) { batch_.limit = limit; }
 
-    // Applies what was seen, by ticket, below the limit; then gives the slots back.
-    template <class Slots, class Apply>
-    void merge(Headers& headers, const Slots& slots, std::uint64_t limit, Apply&& apply) {
-        for (;;) {
-            std::size_t first = lanes;
-            std::uint64_t first_ticket = limit;
-            for (std::size_t i = 0; i < lanes; ++i) {
-                if (read_[i] == published_[i]) continue;
-                const std::uint64_t ticket = slot(slots, i).ticket.load(std::memory_order_relaxed);
-                if (ticket >= first_ticket) continue;
-                first = i;
-                first_ticket = ticket;
-            }
-            if (first == lanes) break;
-            shm::Event event;
-            shm::load_event(event, slot(slots, first));
-            apply(event);
-            ++read_[first];
+    template <class Slots>
+    bool look(const Headers& headers, const Slots& slots, std::size_t used = lanes) {
+        merge_.clear();
+        for (std::size_t i = 0; i < used; ++i) {
+            const std::uint64_t write = shm::published_position(headers[i]);
+            if (!merge_.add(slots[i].data(), slots[i].size(), write, &batch_.positions[i])) return false;
         }
-        for (std::size_t i = 0; i < lanes; ++i) shm::release_slots_below(headers[i], read_[i]);
+        return true;
     }
+    template <class Slots>
+    bool look_at_estate(std::uint64_t write, const Slots& slots) {
+        return merge_.add(slots.data(), std::uint64_t{1} << 63, write, &batch_.estate_position);
+    }
+
+    // Applies what was seen below the limit, then gives the slots back.
+    template <class Apply>
+    bool merge(Headers& headers, std::uint64_t limit, Apply&& apply) {
+        batch_.clear();
+        if (!merge_.merge(batch_, limit)) return false;
+        for (const shm::Event& event : batch_.events()) apply(event);
+        for (std::size_t i = 0; i < lanes; ++i) shm::release_slots_below(headers[i], batch_.positions[i]);
+        return true;
+    }
+
+    // As far as the last merge came: every event below that was visible to it is applied.
+    std::uint64_t applied_below() const { return batch_.applied_below; }
 
 private:
-    template <class Slots>
-    const auto& slot(const Slots& slots, std::size_t lane) const {
-        return slots[lane][read_[lane] % slots[lane].size()];
-    }
-
-    std::array<std::uint64_t, lanes> published_{};
-    std::array<std::uint64_t, lanes> read_{};
+    aggregator::BasicLaneMerge<ModelAtomics> merge_;
+    aggregator::Batch batch_;
 };
 
 }  // namespace trackshm::models

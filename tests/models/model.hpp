@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the models are made of. A model is a program of two or three threads over the very templates the product uses
-// (lane.hpp, lane_claim.hpp, gate.hpp, drain_order.hpp, publication.hpp), on words that Relacy Race Detector provides:
-// it runs the threads interleaved in every way it finds, lets loads return what the C++ memory model allows, old values
-// included, and reports accesses to Ordered words that nothing orders.
+// (lane.hpp, lane_claim.hpp, gate.hpp, drain_order.hpp, estate.hpp, publication.hpp, history_ring.hpp, and the
+// aggregator's lane_merge.hpp), on words that Relacy Race Detector provides: it runs the threads interleaved in every way
+// it finds, lets loads return what the C++ memory model allows, old values included, and reports accesses to Ordered
+// words that nothing orders.
 //
 // Each model has *twins*: the same program with one order weakened or one step moved. A twin must fail; otherwise the
 // model proves nothing. Relacy executes each thread's operations in program order, so of reorderings it shows those

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thread reports and waits for the watermark, as trackshm_sync does; the aggregator drains, publishes, and sets the
-// watermark to the limit of its pass. When the wait ends, the event is in the published counters.
+// A thread reports twice and waits for the watermark, as trackshm_sync does; the aggregator drains, publishes, and sets the
+// watermark to how far its pass came. A pass takes one event here, so most end before their limit. When the wait ends, the
+// event is in the published counters.
 #include <array>
 
 #include "drain.hpp"
@@ -10,12 +11,13 @@
 namespace trackshm::models {
 namespace {
 
-enum class Twin { none, no_mark, watermark_relaxed, wait_relaxed, watermark_before_publication };
+enum class Twin { none, no_mark, watermark_relaxed, wait_relaxed, watermark_before_publication, watermark_at_limit };
 
 struct SyncModel : rl::test_suite<SyncModel, 2> {
     static inline Twin twin;
 
-    static constexpr std::uint64_t capacity = 2;
+    static constexpr std::uint64_t events = 2;
+    static constexpr std::uint64_t capacity = events;
     using Lane = shm::BasicProducerLane<ModelAtomics>;
 
     SharedWord<std::uint64_t> tickets;
@@ -33,37 +35,36 @@ struct SyncModel : rl::test_suite<SyncModel, 2> {
 
     void report_and_wait() {
         Lane own = Lane::at(slots[1].data(), &headers[1], capacity);
-        require(own.push(tickets, {shm::EventKind::allocation}), "there is room");
+        for (std::uint64_t i = 0; i < events; ++i) {
+            require(own.push(tickets, {shm::EventKind::allocation}), "there is room");
+        }
         if (twin != Twin::no_mark) {
             Lane shared = Lane::at(slots[0].data(), &headers[0], capacity);
             require(shared.push(tickets, shm::mark), "there is room");
         }
         const std::uint64_t awaited = tickets.load(std::memory_order_relaxed);
         while (watermark.load(std::memory_order_acquire) < awaited) yield();
-        require(counted.get() == 1, "what was reported before is in the published counters");
+        require(counted.get() == events, "what was reported before is in the published counters");
     }
 
     void serve() {
-        const std::uint64_t last = twin == Twin::no_mark ? 1 : 2;
-        Drain<2> drain;
+        const std::uint64_t last = twin == Twin::no_mark ? events : events + 1;
+        Drain<2> drain(1);
         std::uint64_t count = 0;
-        std::uint64_t applied_below = 0;
-        while (applied_below < last) {
-            shm::drain_in_order(
-                tickets,
-                [&] {
-                    drain.look(headers);
-                    return true;
-                },
-                [&](std::uint64_t limit) {
-                    drain.merge(headers, slots, limit, [&](const shm::Event& event) { count += !shm::is_mark(event); });
-                    if (limit == applied_below) yield();
-                    applied_below = limit;
-                    return true;
-                });
-            if (twin == Twin::watermark_before_publication) watermark.store(applied_below, std::memory_order_release);
+        std::uint64_t pass_limit = 0;
+        while (drain.applied_below() < last) {
+            const std::uint64_t before = drain.applied_below();
+            const auto look = [&] { return drain.look(headers, slots); };
+            const auto merge = [&](std::uint64_t limit) {
+                pass_limit = limit;
+                return drain.merge(headers, limit, [&](const shm::Event& event) { count += !shm::is_mark(event); });
+            };
+            require(shm::drain_in_order(tickets, look, merge), "an honest process passes for one");
+            if (drain.applied_below() == before) yield();
+            const std::uint64_t mark = twin == Twin::watermark_at_limit ? pass_limit : drain.applied_below();
+            if (twin == Twin::watermark_before_publication) watermark.store(mark, std::memory_order_release);
             if (count != published_) counted.set(published_ = count);
-            watermark.store(applied_below, std::memory_order_release);
+            watermark.store(mark, std::memory_order_release);
         }
     }
 
@@ -82,5 +83,6 @@ int main() {
         twin<SyncModel>(Twin::watermark_relaxed, "the watermark is set relaxed"),
         twin<SyncModel>(Twin::wait_relaxed, "the watermark is read relaxed"),
         twin<SyncModel>(Twin::watermark_before_publication, "the watermark is set before the publication"),
+        twin<SyncModel>(Twin::watermark_at_limit, "the watermark is set to a limit that a full batch did not reach"),
     });
 }

@@ -255,6 +255,27 @@ TEST_CASE("an aggregator that finds positions moved while none was running goes 
     scene.check_the_end();
 }
 
+TEST_CASE("what a liar had said before it lied is what a restarted aggregator says of it") {
+    Scene scene;
+    const ForeignSegment segment = scene.liars_segment();
+    const auto row = [&] { return process_row(shmtop_json(scene.name_space()), scene.liar().pid()); };
+    segment.header().tickets += 11;
+    segment.header().dropped = 7;
+    segment.header().rejected = 5;
+    REQUIRE(eventually([&] { return row().at("pending") == 11 && row().at("dropped") == 7 && row().at("rejected") == 5; }));
+    lies_seen_in_a_pass.front().tell(segment);
+    REQUIRE(eventually([&] { return scene.is_quarantined(); }));
+    const json before = shmtop_json(scene.name_space());
+    const json row_before = row();
+
+    scene.restart_aggregator();
+    CHECK(scene.is_quarantined());
+    CHECK(shmtop_json(scene.name_space()).at("events") == before.at("events"));
+    CHECK(row() == row_before);
+    scene.check_bystander();
+    scene.check_the_end();
+}
+
 TEST_CASE("a segment of enormous size takes no more of the aggregator than an honest one") {
     Scene scene;
     REQUIRE(ftruncate(scene.liars_segment().fd(), std::int64_t{1} << 46) == 0);
