@@ -10,6 +10,8 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <iostream>
 #include <string>
 
 #include "aggregator/advice.hpp"
@@ -123,7 +125,10 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
         options.mode = parse_mode(mode);
     } catch (const CLI::Success& request) {
-        return app.exit(request);
+        app.exit(request);
+        if (std::cout.flush()) return exit_ok;
+        say("cannot write to stdout: {}", std::strerror(errno));
+        return exit_failure;
     } catch (const CLI::ParseError& error) {
         say("{}; see shm_aggregator --help", error.what());
         return exit_usage;

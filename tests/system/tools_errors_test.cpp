@@ -83,6 +83,16 @@ TEST_CASE("every program has a help and a version that names the layout") {
     }
 }
 
+TEST_CASE("a help that nobody gets is a failure") {
+    for (const std::string& tool : tools) {
+        for (const std::string flag : {"--help", "--version"}) {
+            const CommandResult result = run({"/bin/sh", "-c", tool + " " + flag + " >/dev/full"});
+            CHECK(result.status.exited_with(1));
+            CHECK(result.error_output.find("cannot write to stdout: No space left on device") != std::string::npos);
+        }
+    }
+}
+
 TEST_CASE("an unknown flag is a usage error of every program") {
     for (const std::string& tool : tools) {
         INFO(tool);

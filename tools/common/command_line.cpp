@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <sstream>
 #include <string>
 
 #include "common/exit_code.hpp"
@@ -43,8 +46,9 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
         app.parse(argc, argv);
         return std::nullopt;
     } catch (const CLI::Success& asked) {
-        app.exit(asked);
-        return std::fflush(stdout) == 0 ? exit_ok : exit_failure;
+        std::ostringstream answer;
+        app.exit(asked, answer);
+        return exit_code_of(app.get_name(), write_stdout(answer.str()));
     } catch (const CLI::ParseError& error) {
         return usage_error(app.get_name(), error.what());
     }
@@ -56,6 +60,12 @@ void print_error(std::string_view program, std::string_view message) {
     while (!line.empty() && line.back() == ' ') line.pop_back();
     // fmt::print would throw where stderr is full or closed, and hide the exit code that tells as much.
     std::fputs(fmt::format("{}: {}\n", program, line).c_str(), stderr);
+}
+
+int exit_code_of(std::string_view program, OutputResult result) {
+    if (result != OutputResult::failed) return exit_ok;
+    print_error(program, fmt::format("cannot write to stdout: {}", std::strerror(errno)));
+    return exit_failure;
 }
 
 namespace {

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/output.hpp"
+
 namespace trackshm::tools {
 
 // "shmtop 0.1.0 (layout version 1)"
@@ -28,6 +30,9 @@ void print_error(std::string_view program, std::string_view message);
 // What main() of a tool comes to: `run`, and for whatever it throws, or a segment that is cut off while it
 // reads, one line on stderr and exit_failure.
 int run_program(std::string_view program, int (*run)(int argc, char** argv), int argc, char** argv);
+
+// Of a program whose answer was written to stdout. If that failed, print_error says so; errno says why.
+int exit_code_of(std::string_view program, OutputResult result);
 
 // print_error for a usage error: points to --help and returns exit_usage.
 int usage_error(std::string_view program, std::string_view message);

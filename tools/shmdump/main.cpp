@@ -46,12 +46,6 @@ struct Options {
     bool all = false;
 };
 
-int exit_code_of(OutputResult result) {
-    if (result != OutputResult::failed) return exit_ok;
-    print_error(program, fmt::format("cannot write to stdout: {}", std::strerror(errno)));
-    return exit_failure;
-}
-
 int run_buffers(const Options& options) {
     const Inventory inventory = Inventory::of(options.name_space);
     const BufferListing listing = list_buffers(inventory, options.pid_list);
@@ -79,8 +73,8 @@ int run_buffers(const Options& options) {
         print_error(program, fmt::format("process {} allocates too fast for one moment: its list mixes several",
                                          table.pid));
     }
-    return exit_code_of(options.json ? write_buffers_json(listing, write_stdout)
-                                     : write_buffers_text(listing, write_stdout));
+    return exit_code_of(program, options.json ? write_buffers_json(listing, write_stdout)
+                                              : write_buffers_text(listing, write_stdout));
 }
 
 int run_segments(const Options& options) {
@@ -91,12 +85,12 @@ int run_segments(const Options& options) {
                                          options.name_space));
         return exit_no_aggregator;
     }
-    return exit_code_of(write_stdout(options.json ? segments_json(inventory) : segments_text(inventory)));
+    return exit_code_of(program, write_stdout(options.json ? segments_json(inventory) : segments_text(inventory)));
 }
 
 int run_clean(const Options& options) {
     const CleanResult result = clean(Inventory::of(options.name_space), options.all);
-    const int exit_code = exit_code_of(write_stdout(result.report));
+    const int exit_code = exit_code_of(program, write_stdout(result.report));
     if (exit_code != exit_ok || !result.failed) return exit_code;
     print_error(program, "some segments could not be removed: see the lines above");
     return result.denied ? exit_permission_denied : exit_failure;

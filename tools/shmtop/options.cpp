@@ -235,9 +235,7 @@ std::optional<int> parse_options(int argc, const char* const* argv, bool on_term
     add_options(app, raw, options);
     if (const auto exit_code = parse_command_line(app, argc, argv)) return exit_code;
 
-    if (asks_for_query_help(raw)) {
-        return write_stdout(csv_query_help()) == OutputResult::failed ? exit_failure : exit_ok;
-    }
+    if (asks_for_query_help(raw)) return exit_code_of("shmtop", write_stdout(csv_query_help()));
 
     std::string problem;
     std::optional<View> format;
