@@ -50,6 +50,7 @@ inline bool Accounting::apply(TrackedProcess& process, const Event& event) noexc
         case EventKind::folded_frees:
             process.table_header().implicit_frees += event.id;
             process.table_header().ambiguous_frees += event.size;
+            process.table_header().folded += event.id + event.size;
             break;
         case EventKind::coalesced_reports: process.table_header().coalesced += event.id; break;
         case EventKind::folded_free_all: free_once(process, event); break;
@@ -60,7 +61,7 @@ inline bool Accounting::apply(TrackedProcess& process, const Event& event) noexc
 inline bool Accounting::allocate(TrackedProcess& process, const Event& event) noexcept {
     const std::uint32_t slot = ledger_.slot_for(event.device);
     if (slot == Ledger::none) [[unlikely]] {
-        reject(process);
+        reject(process, event.reports());
         return true;
     }
     const auto inserted = process.table().insert(event.id, event.device, event.type, event.size,
@@ -140,7 +141,7 @@ void Accounting::close_device(TrackedProcess& process, std::uint16_t device) noe
 
 void Accounting::set_gauge(TrackedProcess& process, const Event& event) noexcept {
     const std::uint32_t slot = ledger_.slot_for(event.device);
-    if (slot == Ledger::none) return reject(process);
+    if (slot == Ledger::none) return reject(process, event.reports());
     Account& account = this->account(process, slot, event.type);
     const bool only_lowers = event.kind == EventKind::lowered_usage;
     const std::uint64_t bytes = only_lowers ? std::min(event.size, account.usage->gauge_bytes) : event.size;
@@ -150,7 +151,7 @@ void Accounting::set_gauge(TrackedProcess& process, const Event& event) noexcept
 
 void Accounting::describe(TrackedProcess& process, const Event& event) noexcept {
     const std::uint32_t slot = ledger_.slot_for(event.device);
-    if (slot == Ledger::none) return reject(process);
+    if (slot == Ledger::none) return reject(process, event.reports());
     if (event.kind == EventKind::describe_device) {
         DeviceAccount& account = ledger_.change_device(slot);
         if (event.count == 0) std::memset(account.name, 0, sizeof account.name);
@@ -193,8 +194,12 @@ void Accounting::keep_last_failures(const TableHeader& process) noexcept {
 
 // Buffers that came and went inside a full process: they count, but when they lived, and so the peak, is not known.
 void Accounting::count_folded_pairs(TrackedProcess& process, const Event& event) noexcept {
+    process.table_header().folded += event.id;
     const std::uint32_t slot = ledger_.slot_for(event.device);
-    if (slot == Ledger::none) return reject(process);
+    if (slot == Ledger::none) {
+        process.table_header().unknown_frees += event.id;
+        return reject(process, event.id);
+    }
     Account& account = this->account(process, slot, event.type);
     account.memory->allocations += event.id;
     account.memory->deallocations += event.id;
@@ -210,9 +215,9 @@ void Accounting::doubt_peaks(TableHeader& process, Account& account) noexcept {
 }
 
 // One device more than there is room for: loud, and the process is not exact from here on.
-void Accounting::reject(TrackedProcess& process) noexcept {
+void Accounting::reject(TrackedProcess& process, std::uint64_t reports) noexcept {
     has_refused_a_device_ = true;
-    process.table_header().rejected += 1;
+    process.table_header().rejected += reports;
     process.table_header().flags &= ~std::uint32_t{shm::process_exact};
 }
 

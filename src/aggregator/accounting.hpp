@@ -100,7 +100,7 @@ private:
     void describe(TrackedProcess& process, const shm::Event& event) noexcept;
     void keep_last_failures(const TableHeader& process) noexcept;
     void count_folded_pairs(TrackedProcess& process, const shm::Event& event) noexcept;
-    void reject(TrackedProcess& process) noexcept;
+    void reject(TrackedProcess& process, std::uint64_t reports) noexcept;
     void doubt_peaks(TableHeader& process, Account& account) noexcept;
 
     struct SizeClass {

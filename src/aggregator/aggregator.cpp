@@ -111,6 +111,12 @@ Aggregator::Start Aggregator::start(std::string& message) {
 
     now_ns_ = monotonic_ns();
     history_.open(ledger_, now_ns_);
+    // Every process there is before the first publication: what is not in it would look as if it were gone.
+    do {
+        now_ns_ = monotonic_ns();
+        look_for_processes();
+    } while (scan_is_due_);
+    liveness_is_due_ = true;  // nor what is gone as if it were there
     failure_lists_.take_over();
     release_orphans();
     turn();
@@ -358,7 +364,8 @@ void Aggregator::look_for_processes() {
         if (is_attached(found.name)) continue;
         if (attached == attached_per_look || (attached != 0 && monotonic_ns() - now_ns_ >= longest_look_ns)) {
             scan_is_due_ = true;
-            break;
+            ++waiting;
+            continue;
         }
         int lacking = processes_.size() < process_limit() ? 0 : EMFILE;
         if (lacking == 0) {

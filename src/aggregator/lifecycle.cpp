@@ -44,6 +44,12 @@ bool is_our_table(const Segment& table, std::uint64_t nonce) noexcept {
            h->nonce == nonce && h->boot_id == boot_id();
 }
 
+// One that has not removes its segment itself when it ends, and leaves no record.
+bool has_said_anything(const TableHeader& table) noexcept {
+    const ReportedCounters& believed = table.believed;
+    return table.slots_applied != 0 || believed.reported != 0 || believed.dropped != 0 || believed.rejected != 0;
+}
+
 // Events before the lanes' read positions were applied by an aggregator whose state is lost.
 bool take_over_positions(const Segment& segment, TableHeader& table) noexcept {
     bool started = false;
@@ -73,12 +79,11 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
     };
     try {
         Segment segment;
-        const SegmentStatus opened =
-            segment.open(found.file, bip::read_write, slots_offset, process_segment_bytes(max_slots_per_lane));
-        if (opened != SegmentStatus::ok) return refused(opened);
+        if (const SegmentStatus opened = open_process(found, segment); opened != SegmentStatus::ok) return refused(opened);
         if (!is_ours_to_serve(found, segment)) return nullptr;
         const std::uint32_t slots_per_lane = check(segment, found.name);
-        if (slots_per_lane == 0) {
+        const bool is_sound = slots_per_lane != 0;
+        if (!is_sound && !has_table(found)) {
             const bool is_alive = lock_holder(segment.fd(), liveness_byte).has_value();
             lacking = is_alive && !lock_holder(segment.fd(), claim_byte) ? ENOTSUP : 0;
             return nullptr;
@@ -87,7 +92,7 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
 
         Segment table;
         SegmentStatus got = open_table(found, segment, table);
-        if (got == SegmentStatus::absent) got = create_table(found, segment, table);
+        if (got == SegmentStatus::absent && is_sound) got = create_table(found, segment, table);
         if (got == SegmentStatus::permission_denied) {
             lacking = EEXIST;
             return nullptr;
@@ -95,8 +100,8 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         if (got != SegmentStatus::ok) return refused(got);
         const bool accounted_for =
             table.at<TableHeader>(0)->state == static_cast<std::uint32_t>(TableState::folded);
-        auto process =
-            std::make_unique<TrackedProcess>(std::move(segment), slots_per_lane, std::move(table), ledger_.log());
+        auto process = std::make_unique<TrackedProcess>(std::move(segment), is_sound ? slots_per_lane : min_slots_per_lane,
+                                                        std::move(table), ledger_.log());
         if (accounted_for) {
             process->remove_segments();
             return nullptr;
@@ -105,12 +110,34 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         if (mapped != SegmentStatus::ok) return refused(mapped);
         if (!process->reserve_usage()) return refused(SegmentStatus::no_space);
         process->index_usage(ledger_);
-        process->release_slots();  // what was committed but not yet given back when the last aggregator died
+        process->set_starved(false);  // if there still is no room for it we shall see
+        if (is_sound) {
+            process->release_slots();  // what was committed but not yet given back when the last aggregator died
+        } else {
+            process->distrust();
+        }
         return process;
     } catch (...) {  // no memory: at the next scan
         lacking = ENOMEM;
         return nullptr;
     }
+}
+
+bool Attacher::has_table(const Discovery::Found& process) const noexcept {
+    Segment table;
+    return table.open(table_segment_name(name_space_, process.name.pid, process.name.nonce), bip::read_only,
+                      first_area_offset, first_area_offset) == SegmentStatus::ok &&
+           is_our_table(table, process.name.nonce);
+}
+
+// One of ours that was cut off is made long enough to be mapped again: whether its process lives is asked of the file.
+SegmentStatus Attacher::open_process(const Discovery::Found& found, Segment& segment) const noexcept {
+    const auto open = [&] {
+        return segment.open(found.file, bip::read_write, slots_offset, process_segment_bytes(max_slots_per_lane));
+    };
+    const SegmentStatus opened = open();
+    const bool may_be_cut_off = opened == SegmentStatus::unsuitable && has_table(found);
+    return may_be_cut_off && lengthen_file(found.file, slots_offset) ? open() : opened;
 }
 
 void Attacher::remove_unfinished(const Discovery::Found& found) const noexcept {
@@ -155,13 +182,15 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
     };
     try {
         const std::string owner = process_segment_name(name_space_, found.name.pid, found.name.nonce);
-        if (access(path_of(owner).c_str(), F_OK) == 0) return nullptr;
+        struct stat info {};
+        if (lstat(path_of(owner).c_str(), &info) == 0 && S_ISREG(info.st_mode)) return nullptr;
         Segment table;
         const SegmentStatus opened = table.open(found.file, bip::read_write, first_area_offset, first_area_offset);
         if (opened != SegmentStatus::ok) return refused(opened);
         if (table.owner_uid() != uid_) return nullptr;
+        const auto& header = *table.at<const TableHeader>(0);
         const bool to_release = is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_) &&
-                                table.at<TableHeader>(0)->state != static_cast<std::uint32_t>(TableState::folded);
+                                header.state != static_cast<std::uint32_t>(TableState::folded) && has_said_anything(header);
         if (!to_release) {
             table.unlink();
             return nullptr;
@@ -174,6 +203,7 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
         auto process = std::make_unique<TrackedProcess>(std::move(nothing), min_slots_per_lane, std::move(table),
                                                         ledger_.log());
         process->index_usage(ledger_);
+        process->distrust();
         process->table_header().flags &= ~std::uint32_t{process_exact};  // what it reported last is not known
         return process;
     } catch (...) {

@@ -25,7 +25,8 @@ public:
         : name_space_(std::move(name_space)), uid_(uid), ledger_(ledger) {}
 
     // Null if the segment is not to be served by us, or not now. A process that a dead aggregator already accounted for
-    // is removed instead.
+    // is removed instead. One that was served, and whose segment is no longer what it was, is taken over as a liar: what it
+    // holds is released when it ends.
     // `lacking` is why a process that nobody else serves is not served, as an errno, and 0 otherwise.
     std::unique_ptr<TrackedProcess> attach(const Discovery::Found& found, int& lacking) noexcept;
 
@@ -42,6 +43,8 @@ public:
     void remove_unfinished(const Discovery::Found& found) const noexcept;
 
 private:
+    bool has_table(const Discovery::Found& process) const noexcept;
+    shm::SegmentStatus open_process(const Discovery::Found& found, shm::Segment& segment) const noexcept;
     bool is_ours_to_serve(const Discovery::Found& found, const shm::Segment& segment) const noexcept;
     shm::SegmentStatus open_table(const Discovery::Found& found, const shm::Segment& segment, shm::Segment& table) noexcept;
     shm::SegmentStatus create_table(const Discovery::Found& found, const shm::Segment& segment,

@@ -50,6 +50,7 @@ TrackedProcess::~TrackedProcess() {
 
 bool TrackedProcess::has_news() noexcept {
     if (is_quarantined()) return false;
+    if (lied_) return true;
     bool news = false;
     const bool survived = survives([&] {
         const std::uint64_t tickets = header().tickets.load(std::memory_order_relaxed);
@@ -57,7 +58,7 @@ bool TrackedProcess::has_news() noexcept {
         // first pass there is always news: a predecessor may have applied all and died before it published how far.
         news = !has_read_ || tickets != seen_tickets_ || table_header().slots_applied != tickets;
     });
-    return news || lied_ || !survived;  // that it lies is news
+    return news || !survived;
 }
 
 // Tickets are counted up, and no more slots are published than there are tickets.
@@ -75,6 +76,7 @@ void TrackedProcess::take_positions(Batch& batch) const noexcept {
 
 ReadResult TrackedProcess::inspect(Batch& scratch) noexcept {
     if (is_quarantined()) return ReadResult::ok;
+    if (lied_) return ReadResult::corrupt;
     take_positions(scratch);
     counters();
     bool sound = false;
@@ -91,6 +93,7 @@ ReadResult TrackedProcess::inspect(Batch& scratch) noexcept {
 }
 
 ReadResult TrackedProcess::read(Batch& batch) noexcept {
+    if (lied_) return ReadResult::corrupt;
     has_read_ = true;
     batch.clear();
     take_positions(batch);
@@ -166,8 +169,9 @@ void TrackedProcess::publish_watermark() noexcept {
 }
 
 const ReportedCounters& TrackedProcess::counters() noexcept {
-    ReportedCounters& believed = table_header().believed;
-    if (is_quarantined()) return believed;
+    TableHeader& table = table_header();
+    ReportedCounters& believed = table.believed;
+    if (is_quarantined() || lied_) return believed;
     ReportedCounters now{};
     const bool survived = survives([&] {
         const ProcessHeader& h = header();
@@ -177,13 +181,14 @@ const ReportedCounters& TrackedProcess::counters() noexcept {
         now.rejected = h.rejected.load(std::memory_order_relaxed);
         now.exited = h.exit_state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(ExitState::exited);
         const std::uint64_t extra = h.extra_slots.load(std::memory_order_relaxed);
-        lied_ = lied_ || std::max({tickets, absorbed, extra, now.dropped, now.rejected,
-                                    table_header().coalesced}) > most_events;
-        // It counts on while we read: for a moment there may be fewer reports than slots that are none.
+        lied_ = now.dropped < believed.dropped || now.rejected < believed.rejected ||
+                std::max({tickets, absorbed, extra, now.dropped, now.rejected, table.applied, table.coalesced,
+                          table.folded}) > most_events;
+        // It counts on while we read, slots that are no reports last: what comes of that may be too little, never too much.
         const std::uint64_t all = tickets + absorbed + now.dropped;
-        now.reported = all > extra ? all - extra : 0;
+        now.reported = std::max(believed.reported, all > extra ? all - extra : 0);
     });
-    if (survived && !lied_) believed = now;
+    if (survived && !lied_ && now != believed) believed = now;
     return believed;
 }
 

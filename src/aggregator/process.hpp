@@ -32,6 +32,10 @@ public:
     TrackedProcess(const TrackedProcess&) = delete;
     TrackedProcess& operator=(const TrackedProcess&) = delete;
 
+    // Its segment is not what it was when its table was made, or is gone: nothing is read from there, and what was believed
+    // last stands. It is quarantined when its turn comes.
+    void distrust() noexcept { lied_ = true; }
+
     // Whether a look at the lanes may be worth while: one load.
     bool has_news() noexcept;
     // Copies up to batch.limit visible events. Changes nothing.
@@ -130,7 +134,7 @@ private:
     std::uint64_t drained_after_end_ = 0;
     std::uint64_t seen_tickets_ = 0;
     bool has_read_ = false;  // began a pass
-    bool lied_ = false;    // its counters cannot be true
+    bool lied_ = false;    // what its segment says cannot be true
     Identity identity_{};  // the segment's first line, which nobody changes
     std::uint64_t applied_below_ = 0;
     std::uint64_t published_below_ = 0;

@@ -60,16 +60,17 @@ SegmentStatus Table::attach() noexcept {
     multiplier_ = (seed_ * 0x9e3779b97f4a7c15) | 1;
     const std::uint32_t current = header()->current & 1;
     if (const SegmentStatus mapped = map_area(current); mapped != SegmentStatus::ok) return mapped;
+    Area& area = areas_[current];
     if (header()->growing != 0) {
         if (const SegmentStatus mapped = map_area(1 - current); mapped != SegmentStatus::ok) return mapped;
-        reserved_cells_ = 0;  // reserving what has storage already is harmless
         released_cells_ = 0;
-        return reserve_ahead() ? SegmentStatus::ok : SegmentStatus::no_space;
+        forget_copies();
+        return SegmentStatus::ok;
     }
-    // The last walk may have died before it gave the passed area back.
-    if (const std::uint64_t gap = areas_[current].file_offset - first_area_offset) {
-        segment_.release(first_area_offset, gap);
-    }
+    // The last walk may have died before it gave the passed area back, or before its new area counted.
+    if (const std::uint64_t gap = area.file_offset - first_area_offset) segment_.release(first_area_offset, gap);
+    const std::uint64_t end = area.file_offset + shm::round_to_page(area.total * sizeof(Cell));
+    if (segment_.file_bytes() > end) segment_.extend(end);
     return SegmentStatus::ok;
 }
 
@@ -82,7 +83,9 @@ SegmentStatus Table::map_area(std::uint32_t index) noexcept {
     if (mapped != SegmentStatus::ok) return mapped;
     area.cells = static_cast<Cell*>(area.region.get_address());
     area.homes = descriptor.homes;
-    area.limit = descriptor.homes + descriptor.slack;
+    area.total = descriptor.homes + descriptor.slack;
+    const bool is_being_filled = header()->growing != 0 && index != header()->current;
+    area.limit = is_being_filled ? std::min(area.total, header()->reserved_cells) : area.total;
     area.file_offset = descriptor.file_offset;
     return SegmentStatus::ok;
 }
@@ -152,13 +155,14 @@ bool Table::start_growth(std::uint64_t homes) noexcept {
     save_growth_state();
     h->areas[next] = {offset, homes, slack_for(homes)};
     h->frontier = 0;
-    reserved_cells_ = 0;
+    h->reserved_cells = 0;
+    h->growing = 1;
     released_cells_ = 0;
     const bool ready = map_area(next) == SegmentStatus::ok && reserve_ahead();
-    h->growing = ready ? 1 : 0;
     if (!ready) {  // it will be tried again, and again: the file must not become longer each time
         areas_[next] = Area{};
         h->areas[next] = {};
+        h->growing = 0;
         segment_.extend(file_bytes);
     }
     log_.commit();
@@ -167,51 +171,98 @@ bool Table::start_growth(std::uint64_t homes) noexcept {
 
 // Walks on by about that many cells, a whole run at a time. False if storage ran out; the walk then waits.
 bool Table::advance_growth(std::uint64_t cells) noexcept {
-    TableHeader* h = header();
-    while (h->growing != 0 && cells > 0) {
-        if (!reserve_ahead()) return false;
-        const std::uint64_t begin = h->frontier;
-        log_.begin(h->own_pid, h->nonce);
-        save_growth_state();
-        const std::uint64_t limit = areas_[h->current].limit;
-        bool fits = true;
-        while (fits && h->frontier < limit && h->frontier - begin < std::min(cells, cells_per_move_batch)) {
-            fits = move_run();
-        }
-        if (!fits || log_.overflowed()) return false;  // left open: the caller rolls back
-        const bool finished = h->frontier >= limit;
-        if (finished) finish_growth();
-        log_.commit();
-        cells -= std::min(cells, (finished ? limit : h->frontier) - begin);
+    while (header()->growing != 0 && cells > 0) {
+        const std::uint64_t begin = header()->frontier;
+        const std::uint64_t limit = areas_[header()->current].limit;
+        if (!grow_by_one_batch(std::min(cells, cells_per_move_batch))) return false;
+        cells -= std::min(cells, (header()->growing != 0 ? header()->frontier : limit) - begin);
         release_passed();
     }
     return true;
 }
 
-// Moves the run of taken cells at the frontier, if there is one, and puts the frontier behind it.
-bool Table::move_run() noexcept {
+// What is copied is where nobody looks until the frontier has passed it, so none of it goes through the undo log, however
+// long a run is. If we are killed before the frontier moves, the next aggregator forgets the copies.
+bool Table::grow_by_one_batch(std::uint64_t cells) noexcept {
     TableHeader* h = header();
-    Area& from = areas_[h->current];
-    std::uint64_t i = h->frontier;
-    for (; i < from.limit && from.cells[i].taken(); ++i) {
-        if (is_dead(from.cells[i])) {
-            --h->taken;
-        } else if (!place_moved(from.cells[i])) {
-            return false;
-        }
-        write(from, i, Cell{});
+    if (!reserve_ahead()) return false;
+    const Copied copied = copy_runs(cells);
+    const bool finished = copied.frontier >= areas_[h->current].limit;
+    if (!copied.all || (finished && !reserve(area_being_filled().total))) {
+        forget_copies();
+        // If all of it has storage, and many entries of few ids crowd at its end, that is too short.
+        const bool was_too_short = area_being_filled().limit == area_being_filled().total;
+        return was_too_short && extend_slack();
     }
-    h->frontier = i + 1;
+    log_.begin(h->own_pid, h->nonce);
+    save_growth_state();
+    h->taken -= copied.dead;
+    h->frontier = copied.frontier;
+    if (finished) finish_growth();
+    log_.commit();
     return true;
 }
 
-bool Table::place_moved(const Cell& cell) noexcept {
-    Area& to = areas_[1 - header()->current];
+Table::Copied Table::copy_runs(std::uint64_t cells) noexcept {
+    const Area& from = areas_[header()->current];
+    Copied copied{true, header()->frontier, 0};
+    while (copied.frontier < from.limit && copied.frontier - header()->frontier < cells) {
+        std::uint64_t i = copied.frontier;
+        for (; i < from.limit && from.cells[i].taken(); ++i) {
+            if (is_dead(from.cells[i])) {
+                ++copied.dead;
+            } else if (!copy(from.cells[i])) {
+                copied.all = false;
+                return copied;
+            }
+        }
+        copied.frontier = i + 1;
+    }
+    return copied;
+}
+
+bool Table::copy(const Cell& cell) noexcept {
+    Area& to = area_being_filled();
     std::uint64_t i = to.home_of(hash(cell.id));
     while (i < to.limit && to.cells[i].taken()) ++i;
-    if (i == to.limit) return false;
-    write(to, i, cell);
+    if (i >= to.limit && !reserve(i + 1)) return false;
+    to.cells[i] = cell;
     return true;
+}
+
+// Frees every cell of the area being filled whose id the frontier has not passed. Such a cell can only lie from where the
+// frontier's ids go to the end of the run at, or behind, where those of the last run that a batch may have copied go. From
+// the end back: killed on the way, the next aggregator finds the same end or one that is nearer.
+void Table::forget_copies() noexcept {
+    const Area& from = areas_[header()->current];
+    Area& to = area_being_filled();
+    const std::uint64_t frontier = header()->frontier;
+    std::uint64_t copied_end = std::min(frontier + cells_per_move_batch, from.limit);
+    while (copied_end < from.limit && from.cells[copied_end].taken()) ++copied_end;
+    const auto home_in_new = [&](std::uint64_t home) {
+        return std::min(static_cast<std::uint64_t>(static_cast<Wide>(home) * to.homes / from.homes), to.limit);
+    };
+    std::uint64_t end = std::min(home_in_new(copied_end) + 1, to.limit);
+    while (end < to.limit && to.cells[end].taken()) ++end;
+    for (std::uint64_t i = end; i-- > home_in_new(frontier);) {
+        Cell& cell = to.cells[i];
+        if (cell.taken() && from.home_of(hash(cell.id)) >= frontier) cell = Cell{};
+    }
+}
+
+// The area being filled is the last of the file: it can become longer.
+bool Table::extend_slack() noexcept {
+    TableHeader* h = header();
+    const std::uint32_t next = 1 - h->current;
+    AreaDescriptor longer = h->areas[next];
+    longer.slack *= 2;
+    const std::uint64_t bytes = shm::round_to_page((longer.homes + longer.slack) * sizeof(Cell));
+    if (segment_.extend(longer.file_offset + bytes) != SegmentStatus::ok) return false;
+    log_.begin(h->own_pid, h->nonce);
+    save_growth_state();
+    h->areas[next] = longer;
+    log_.commit();
+    return map_area(next) == SegmentStatus::ok;
 }
 
 void Table::finish_growth() noexcept {
@@ -222,21 +273,28 @@ void Table::finish_growth() noexcept {
     h->frontier = 0;
 }
 
-// Storage for every cell of the new area that ids below the frontier can come to lie in, with a margin for runs.
+// Storage for the cells of the new area that ids below the frontier usually come to lie in, with a margin for runs.
 bool Table::reserve_ahead() noexcept {
     const TableHeader* h = header();
     const Area& from = areas_[h->current];
-    const Area& to = areas_[1 - h->current];
+    const Area& to = area_being_filled();
     const std::uint64_t passed = std::min(h->frontier + cells_per_move_batch, from.homes);
     const std::uint64_t reached = passed * to.homes / from.homes + slack_for(to.homes) + reserve_step_cells;
-    const std::uint64_t wanted = std::min(reached, to.limit);
-    if (wanted <= reserved_cells_) return true;
-    const std::uint64_t end = std::min(wanted + reserve_step_cells, to.limit);
-    if (segment_.reserve(to.file_offset + reserved_cells_ * sizeof(Cell), (end - reserved_cells_) * sizeof(Cell)) !=
+    return reserve(std::min(reached, to.total));
+}
+
+// Storage for so many cells of the new area. False if there is none, or the area has not so many.
+bool Table::reserve(std::uint64_t cells) noexcept {
+    Area& to = area_being_filled();
+    if (cells <= to.limit) return true;
+    if (cells > to.total) return false;
+    const std::uint64_t end = std::min(cells + reserve_step_cells, to.total);
+    if (segment_.reserve(to.file_offset + to.limit * sizeof(Cell), (end - to.limit) * sizeof(Cell)) !=
         SegmentStatus::ok) {
         return false;
     }
-    reserved_cells_ = end;
+    to.limit = end;
+    header()->reserved_cells = end;  // after its storage: if it is not told, it is reserved once more
     return true;
 }
 

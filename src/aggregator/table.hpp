@@ -6,8 +6,7 @@
 //
 // The home of an id is hash * homes / 2^64, so cells lie in the order of their hashes. That makes growth a walk: a
 // second, larger area is filled from the first in order, a few runs at a time, and `frontier` tells for every id in
-// which of the two it is. No id is ever in both, no lookup reads both, and the storage of what was passed is given
-// back on the way. (Ordered linear hashing in this form: cf. Celis 1986 for the order, Griswold & Townsend 1993 for
+// which of the two it is. No lookup reads both, and the storage of what was passed is given back on the way. (Ordered linear hashing in this form: cf. Celis 1986 for the order, Griswold & Townsend 1993 for
 // growing step by step.)
 #pragma once
 
@@ -46,7 +45,7 @@ public:
     // event, and inline; growth, below, is not.
 
     struct Inserted {
-        bool no_room = false;  // the probe ran off the area's end: roll back, grow_now(), again
+        bool no_room = false;  // the probe ran off the area's end, or its storage: roll back, grow_now(), again
         Cell replaced{};       // the entry of the same (id, device, type) that was live, if taken()
     };
     Inserted insert(std::uint64_t id, std::uint32_t device, std::uint8_t type, std::uint64_t size,
@@ -94,7 +93,8 @@ private:
     struct Area {
         Cell* cells = nullptr;
         std::uint64_t homes = 0;
-        std::uint64_t limit = 0;  // homes + slack
+        std::uint64_t total = 0;  // homes + slack
+        std::uint64_t limit = 0;  // of these, cells that have storage: all but while it is being filled
         std::uint64_t file_offset = 0;
         boost::interprocess::mapped_region region;
 
@@ -111,6 +111,9 @@ private:
         return x * 0xbf58476d1ce4e5b9;
     }
     Area& area_of(std::uint64_t hash) noexcept;
+    std::uint64_t first_in_use(const Area& area) const noexcept {
+        return header()->growing != 0 && &area == &areas_[header()->current] ? header()->frontier : 0;
+    }
     bool is_dead(const Cell& cell) const noexcept;
 
     template <class Matches>
@@ -119,13 +122,24 @@ private:
     void write(Area& area, std::uint64_t index, const Cell& cell) noexcept;
     void save_growth_state() noexcept;
 
+    // What was copied to the area being filled, up to where the frontier will be.
+    struct Copied {
+        bool all = false;  // else there was no room for some of it
+        std::uint64_t frontier = 0;
+        std::uint64_t dead = 0;  // cells left behind
+    };
     bool start_growth(std::uint64_t homes) noexcept;
     bool advance_growth(std::uint64_t cells) noexcept;
-    bool move_run() noexcept;
-    bool place_moved(const Cell& cell) noexcept;
+    bool grow_by_one_batch(std::uint64_t cells) noexcept;
+    Copied copy_runs(std::uint64_t cells) noexcept;
+    bool copy(const Cell& cell) noexcept;
+    void forget_copies() noexcept;
+    bool extend_slack() noexcept;
     void finish_growth() noexcept;
     bool reserve_ahead() noexcept;
+    bool reserve(std::uint64_t cells) noexcept;
     void release_passed() noexcept;
+    Area& area_being_filled() noexcept { return areas_[1 - header()->current]; }
     std::uint64_t next_homes(std::uint64_t count) const noexcept;
     shm::SegmentStatus map_area(std::uint32_t index) noexcept;
 
@@ -135,7 +149,6 @@ private:
     Area areas_[2];
     std::uint64_t seed_ = 0;        // both from the header's hash_seed
     std::uint64_t multiplier_ = 0;
-    std::uint64_t reserved_cells_ = 0;   // of the area being filled
     std::uint64_t released_cells_ = 0;   // of the area being emptied
 };
 
@@ -149,8 +162,8 @@ std::uint64_t Table::scan(Cursor& cursor, std::uint64_t cells, Visit&& visit) co
     for (const Area& area : areas_) {
         if (area.limit == 0) continue;
         const std::uint64_t last_home = area.home_of(last);
-        std::uint64_t i = area.home_of(cursor.hash);
-        looked_at -= i;
+        std::uint64_t i = std::max(area.home_of(cursor.hash), first_in_use(area));
+        const std::uint64_t begin = i;
         // An entry lies in the run that begins at its home or before.
         for (; i < area.limit && (i <= last_home || area.cells[i].taken()); ++i) {
             const Cell& cell = area.cells[i];
@@ -158,7 +171,7 @@ std::uint64_t Table::scan(Cursor& cursor, std::uint64_t cells, Visit&& visit) co
             const std::uint64_t cell_hash = hash(cell.id);
             if (cell_hash >= cursor.hash && cell_hash <= last) visit(cell);
         }
-        looked_at += i;
+        looked_at += i - begin;
     }
     cursor.at_end = last == largest;
     cursor.hash = last + 1;

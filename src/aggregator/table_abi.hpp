@@ -7,7 +7,8 @@
 //   UsageCell[4096]         what it holds per (device, type); gets storage as cells are used
 //   area, area, ...         cells of the buffer table, see table.hpp
 //
-// Every store here goes through the undo log first (undo_log.hpp), but for segments not yet published.
+// Every store here goes through the undo log first (undo_log.hpp), but for segments not yet published, and for cells that
+// nobody looks at yet while the table grows (table.cpp).
 #pragma once
 
 #include <cstddef>
@@ -79,6 +80,8 @@ struct ReportedCounters {
     std::uint64_t dropped;
     std::uint64_t rejected;
     std::uint64_t exited;  // 1 if it has ended of itself
+
+    bool operator==(const ReportedCounters&) const = default;
 };
 
 struct TableHeader {
@@ -101,6 +104,7 @@ struct TableHeader {
     // Totals of this process.
     std::uint64_t applied;    // reports
     std::uint64_t coalesced;  // reports that no event came of; known once what they amount to is applied
+    std::uint64_t folded;     // pairs, implicit and ambiguous frees of which a coalescer told the number alone
     std::uint64_t slots_applied;
     std::uint64_t unknown_frees;
     std::uint64_t ambiguous_frees;
@@ -120,7 +124,8 @@ struct TableHeader {
     std::uint64_t taken;             // cells, dead ones of closed devices included
     std::uint32_t current;           // index in `areas`
     std::uint32_t growing;           // 1 while entries move from areas[current] to areas[1 - current]
-    std::uint64_t frontier;          // homes of the current area below this have moved
+    std::uint64_t frontier;          // homes of the current area below this have moved; their cells there say nothing
+    std::uint64_t reserved_cells;    // of the area being filled: that many have storage
     AreaDescriptor areas[2];
 
     std::uint32_t usage_cells;

@@ -38,7 +38,7 @@ bool Coalescer::absorb(const Event& event) noexcept {
 
 // What came later must not overtake what is in the epochs.
 bool Coalescer::may_queue() const noexcept {
-    return queue_.size() == events_ && !folded_.any() && untold_ == 0 && queue_.size() < limit_ / verbatim_share;
+    return queue_.size() == events_ && !folded_.any() && untold_ == 0 && queue_.size() < queue_limit_;
 }
 
 Coalescer::Epoch& Coalescer::open_epoch() {
@@ -69,14 +69,14 @@ bool Coalescer::absorb_for_id(const Event& event) {
     const auto at = ids.try_emplace(event.id).first;
     IdEvents& list = at->second;
     if (list.length >= max_events_per_id) {
-        fold(list);
+        fold(list, event.id);
         if (list.length >= max_events_per_id) return false;
     }
     if (is_free(event.kind)) {
         append_free(list, event);
         // What this free completes goes at once. So the lists stay short, nothing is ever searched for, and what waits is
         // bounded by the live set and the queue.
-        fold(list);
+        fold(list, event.id);
         if (list.length == 0) ids.erase(at);
     } else if (!replace_live_allocation(list, event)) {
         append(list, event);
@@ -127,12 +127,15 @@ bool Coalescer::absorb_latest(const Event& event) {
         lowest->second = std::min(lowest->second, event.size);
         events_ += is_first;
     }
-    const auto [at, inserted] = epoch.latest.try_emplace(latest_key(event), event);
+    const std::uint64_t number = next_number_++;
+    const auto [at, inserted] = epoch.latest.try_emplace(latest_key(event), Latest{event, number});
+    if (event.kind == EventKind::describe_device && event.count == 0) forget_rest_of_name(epoch, event.device);
     if (inserted) {
         ++events_;
         return true;
     }
-    Event& known = at->second;
+    at->second.number = number;
+    Event& known = at->second.event;
     if (event.kind == EventKind::allocation_failure) {
         known.size = event.size;
         known.count += event.count;
@@ -141,6 +144,14 @@ bool Coalescer::absorb_latest(const Event& event) {
         known = event;
     }
     return true;
+}
+
+// A name starts anew: what was left of an older, longer one is no part of it.
+void Coalescer::forget_rest_of_name(Epoch& epoch, std::uint16_t device) noexcept {
+    Event piece{EventKind::describe_device, 0, device};
+    for (piece.count = name_chunk_bytes; piece.count < name_bytes; piece.count += name_chunk_bytes) {
+        events_ -= epoch.latest.erase(latest_key(piece));
+    }
 }
 
 bool Coalescer::absorb_close(const Event& event) {
@@ -159,7 +170,13 @@ bool Coalescer::absorb_close(const Event& event) {
     return true;
 }
 
-// Buffers allocated in this epoch and still live on the device that closes were released by that.
+bool Coalescer::is_in_earlier_epoch(std::uint64_t id) const noexcept {
+    return std::any_of(epochs_.begin(), std::prev(epochs_.end()),
+                       [&](const Epoch& epoch) { return epoch.ids.contains(id); });
+}
+
+// Buffers allocated in this epoch and still live on the device that closes were released by that; but not where the
+// allocation itself may free one of an earlier epoch.
 void Coalescer::fold_on_close(Epoch& epoch, std::uint16_t device) {
     for (auto at = epoch.ids.begin(); at != epoch.ids.end();) {
         IdEvents& list = at->second;
@@ -168,7 +185,7 @@ void Coalescer::fold_on_close(Epoch& epoch, std::uint16_t device) {
         for (std::uint32_t i = list.first; only_that_device && i != none; i = ops_[i].next) {
             only_that_device = ops_[i].event.kind == EventKind::allocation && ops_[i].event.device == device;
         }
-        if (!only_that_device) {
+        if (!only_that_device || is_in_earlier_epoch(at->first)) {
             ++at;
             continue;
         }
@@ -218,51 +235,96 @@ void Coalescer::count_pair(const Event& allocation) {
     pairs.bytes += allocation.size;
 }
 
+// Leaves in live_ what the id's events in the epochs before the open one leave live, the oldest first.
+void Coalescer::find_what_earlier_epochs_leave_live(std::uint64_t id) {
+    for (auto epoch = epochs_.begin(); std::next(epoch) != epochs_.end(); ++epoch) {
+        if (const auto found = epoch->ids.find(id); found != epoch->ids.end()) local_effect(found->second);
+        if (!epoch->close) continue;
+        std::erase_if(live_, [&](const LiveEntry& entry) { return entry.allocation.device == epoch->close->device; });
+    }
+    for (LiveEntry& entry : live_) entry.is_of_list = false;
+}
+
+// Frees what an allocation of a live entry replaces.
+Coalescer::Replaced Coalescer::replace_live_entry(const Event& allocation) {
+    const auto old = std::find_if(live_.begin(), live_.end(), [&](const LiveEntry& entry) {
+        return key_of(entry.allocation) == key_of(allocation);
+    });
+    if (old == live_.end()) return Replaced::nothing;
+    const Replaced replaced = old->is_of_list ? Replaced::one_of_list : Replaced::another;
+    live_.erase(old);
+    return replaced;
+}
+
+// How many of the event's reports free something of the list.
+std::uint32_t Coalescer::free_live_entries(const Event& free, LocalEffect& effect) {
+    if (free.kind == EventKind::free_all || free.kind == EventKind::folded_free_all) {
+        const bool others = std::any_of(live_.begin(), live_.end(), [](const auto& entry) { return !entry.is_of_list; });
+        const bool counts = free.kind == EventKind::free_all && !live_.empty() && !others;
+        live_.clear();
+        return counts ? 1 : 0;  // a second one finds nothing; one that frees others as well is sent
+    }
+    std::uint32_t matched = 0;
+    for (std::uint32_t n = 0; n < free.count; ++n) {
+        const auto oldest = std::find_if(live_.begin(), live_.end(),
+                                         [&](const LiveEntry& entry) { return hits(free, entry.allocation); });
+        if (oldest == live_.end()) break;
+        if (free.kind == EventKind::free_by_id && live_.size() > 1) {
+            const auto others = std::count_if(live_.begin(), live_.end(), [](const auto& entry) { return !entry.is_of_list; });
+            // Sent, it is found to be ambiguous if it still is one without the list.
+            effect.ambiguous_frees += oldest->is_of_list || others == 1;
+        }
+        matched += oldest->is_of_list;
+        live_.erase(oldest);
+    }
+    return matched;
+}
+
 Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
+    LocalEffect balanced;
     LocalEffect effect;
-    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>>& live = unmatched_;
-    live.clear();
     matched_.assign(list.length, 0);
-    std::uint64_t ambiguous_frees = 0;
+    bool is_pinned = false;  // by an allocation that must be sent, since it frees what is not of the list
     std::uint32_t position = 0;
     for (std::uint32_t i = list.first; i != none; i = ops_[i].next, ++position) {
         const Event& event = ops_[i].event;
         if (event.kind == EventKind::allocation) {
-            live.push_back(i);
-        } else if (event.kind == EventKind::free_all) {
-            matched_[position] = live.empty() ? 0 : 1;  // a second one finds nothing
-            live.clear();
-        } else if (event.kind == EventKind::folded_free_all) {
-            live.clear();
+            const Replaced replaced = replace_live_entry(event);
+            effect.implicit_frees += replaced == Replaced::one_of_list;
+            is_pinned = is_pinned || replaced == Replaced::another;
+            live_.push_back({event, true});
         } else {
-            for (std::uint32_t n = 0; n < event.count; ++n) {
-                const auto oldest = std::find_if(live.begin(), live.end(),
-                                                 [&](std::uint32_t op) { return hits(event, ops_[op].event); });
-                if (oldest == live.end()) break;
-                if (event.kind == EventKind::free_by_id && live.size() > 1) ++ambiguous_frees;
-                live.erase(oldest);
-                ++matched_[position];
-            }
+            matched_[position] = free_live_entries(event, effect);
         }
-        if (live.empty()) {
-            effect.balanced_length = position + 1;
-            effect.ambiguous_frees = ambiguous_frees;
-        }
+        if (is_pinned) continue;
+        if (std::any_of(live_.begin(), live_.end(), [](const auto& entry) { return entry.is_of_list; })) continue;
+        balanced = effect;
+        balanced.balanced_length = position + 1;
     }
-    return effect;
+    return balanced;
 }
 
 // Takes out of a list what came and went again, but for frees that reach further than the list. A free of all entries
 // may do that even if it found some in the list, so the first of them stays, as one that no longer counts as a report.
-void Coalescer::fold(IdEvents& list) {
+void Coalescer::fold(IdEvents& list, std::uint64_t id) {
     if (list.length < 2) return;  // no allocation with its free
+    // A list that is pinned grows. Memory comes before the counts of a program that reuses what it never freed.
+    constexpr std::uint32_t longest_pinned = 256;
+    live_.clear();
+    if (list.length < longest_pinned) find_what_earlier_epochs_leave_live(id);
     const LocalEffect effect = local_effect(list);
     if (effect.balanced_length == 0) return;
+    // First what may fail for want of memory.
+    std::uint32_t position = 0;
+    for (std::uint32_t i = list.first; position < effect.balanced_length; i = ops_[i].next, ++position) {
+        if (ops_[i].event.kind == EventKind::allocation) folded_.pairs.try_emplace(key_of(ops_[i].event));
+    }
     folded_.ambiguous_frees += effect.ambiguous_frees;
+    folded_.implicit_frees += effect.implicit_frees;
     IdEvents rest;
     const std::uint32_t length = list.length;
     bool table_cleared = false;
-    for (std::uint32_t position = 0; position < length; ++position) {
+    for (position = 0; position < length; ++position) {
         Event event = ops_[list.first].event;
         pop_front(list);
         if (position >= effect.balanced_length) {
@@ -293,7 +355,10 @@ void Coalescer::fold(IdEvents& list) {
 std::uint32_t Coalescer::sendable(const IdEvents& list) {
     if (list.length == 0) return 0;
     if (phase_ == Phase::survivors) return list.length;
-    if (phase_ == Phase::transients) return local_effect(list).balanced_length;
+    if (phase_ == Phase::transients) {
+        live_.clear();
+        return local_effect(list).balanced_length;
+    }
     std::uint32_t frees = 0;
     for (std::uint32_t i = list.first; i != none && is_free(ops_[i].event.kind); i = ops_[i].next) ++frees;
     return frees;

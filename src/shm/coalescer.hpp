@@ -7,23 +7,27 @@
 // its counts behind. A free that matches no allocation in here concerns a buffer whose allocation was sent before, or is
 // in the queue; it always stays.
 //
-// The coalescer cannot see the aggregator's table. Folding assumes that an id allocated in here was not live already. A
-// missed free earlier in the program, or an id live on several devices of which some were sent, breaks that: then the
-// counts of unknown, ambiguous and implicit frees may differ, and a stale entry stays until its id is used again.
+// The coalescer cannot see the aggregator's table. Folding assumes that an id allocated in here was not live already, but for
+// what earlier epochs in here leave live. A missed free earlier in the program, or an id live on several devices of which
+// some were sent or are in the queue, breaks that: then the counts of unknown, ambiguous and implicit frees may differ, a
+// free may hit another one of the id's entries, and a stale entry stays until its id is used again.
 //
 // Events to be folded are collected in *epochs*. A flush seals the open epoch and sends it while a new one fills; closing
 // a device also ends an epoch, since it touches every id. Within an epoch gauges first go down to the lowest they were in
 // it, then go the frees, then what was transient, then what is still live, and the newest value of each gauge at last: so
-// the live bytes seen while an epoch is applied do not exceed what was truly live.
+// the live bytes seen while an epoch is applied do not exceed what was truly live, but for ids that are live in several
+// memories at once, of which some were freed: these are sent as they came.
 //
 // Not thread-safe: the producer's mutex guards it. Never throws.
 #pragma once
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "shm/event.hpp"
@@ -35,7 +39,9 @@ namespace trackshm::shm {
 class Coalescer {
 public:
     static constexpr std::uint64_t default_limit = std::uint64_t{1} << 22;  // events held
-    explicit Coalescer(std::uint64_t limit = default_limit) noexcept : limit_(limit) {}
+    // At most `limit` events are held; the queue takes `queue_limit` of them.
+    explicit Coalescer(std::uint64_t limit = default_limit) noexcept : Coalescer(limit, limit / verbatim_share) {}
+    Coalescer(std::uint64_t limit, std::uint64_t queue_limit) noexcept : limit_(limit), queue_limit_(queue_limit) {}
 
     // Takes the event over. False, and nothing changed, if the limit is reached or memory has run out.
     bool absorb(const Event& event) noexcept;
@@ -66,9 +72,13 @@ private:
     template <class Key, class Value>
     using Map = boost::unordered_flat_map<Key, Value, std::hash<Key>, std::equal_to<Key>,
                                           MappedAllocator<std::pair<const Key, Value>>>;
+    struct Latest {
+        Event event;
+        std::uint64_t number;  // they are sent in the order in which they came last
+    };
     struct Epoch {
         Map<std::uint64_t, IdEvents> ids;
-        Map<std::uint64_t, Event> latest;  // gauges, failures, descriptions: see latest_key
+        Map<std::uint64_t, Latest> latest;  // gauges, failures, descriptions: see latest_key
         Map<std::uint32_t, std::uint64_t> lowest;  // bytes of each gauge, see key_of
         std::optional<Event> close;        // applied after everything above
     };
@@ -100,6 +110,7 @@ private:
     bool absorb_for_id(const Event& event);
     bool absorb_latest(const Event& event);
     bool absorb_close(const Event& event);
+    bool is_in_earlier_epoch(std::uint64_t id) const noexcept;
     void fold_on_close(Epoch& epoch, std::uint16_t device);
 
     Epoch& open_epoch();
@@ -108,17 +119,27 @@ private:
     void pop_front(IdEvents& list) noexcept;
     bool replace_live_allocation(IdEvents& list, const Event& event);
     void append_free(IdEvents& list, const Event& event);
-    void fold(IdEvents& list);
+    void fold(IdEvents& list, std::uint64_t id);
+    void forget_rest_of_name(Epoch& epoch, std::uint16_t device) noexcept;
     void recycle_front() noexcept;
     void count_pair(const Event& allocation);
 
-    // What a list does to an empty table. Afterwards matched_ holds, per event of it, how many of its reports concern
-    // allocations of the list.
+    // What a list does to a table that holds live_ of its id. Afterwards live_ is what the table holds then, and matched_,
+    // per event of the list, how many of its reports concern allocations of the list.
     struct LocalEffect {
         std::uint32_t balanced_length = 0;    // the longest prefix after which nothing of the list is live
-        std::uint64_t ambiguous_frees = 0;    // within that prefix
+        std::uint64_t ambiguous_frees = 0;    // within that prefix, where the rest of it will not be found to be
+        std::uint64_t implicit_frees = 0;     // within that prefix
+    };
+    struct LiveEntry {
+        Event allocation;
+        bool is_of_list;
     };
     LocalEffect local_effect(const IdEvents& list);
+    enum class Replaced { nothing, one_of_list, another };
+    Replaced replace_live_entry(const Event& allocation);
+    std::uint32_t free_live_entries(const Event& free, LocalEffect& effect);
+    void find_what_earlier_epochs_leave_live(std::uint64_t id);
 
     template <class Push>
     bool send_queue(Push& push);
@@ -129,10 +150,13 @@ private:
     template <class Push>
     bool send_ids(Epoch& epoch, Push& push);
     template <class Push>
+    bool send_latest(Epoch& epoch, Push& push);
+    template <class Push>
     bool send_folded(Push& push);
     std::uint32_t sendable(const IdEvents& list);
 
     std::uint64_t limit_;
+    std::uint64_t queue_limit_;
     std::uint64_t events_ = 0;
     std::uint64_t untold_ = 0;  // reports that cancelled out or were overtaken; told last, when their counts are sent
     EventQueue queue_;          // older than whatever is in the epochs
@@ -140,8 +164,11 @@ private:
     std::uint32_t free_op_ = none;
     std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
     std::list<Epoch, MappedAllocator<Epoch>> spare_;   // at most one, empty: entering this state must not cost system calls
-    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> unmatched_;  // scratch of local_effect
-    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;    // scratch of local_effect
+    std::uint64_t next_number_ = 0;
+    // Scratch.
+    std::vector<LiveEntry, MappedAllocator<LiveEntry>> live_;
+    std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>, MappedAllocator<std::pair<std::uint64_t, std::uint64_t>>> by_number_;
     Folded folded_;
 
     Phase phase_ = Phase::seal;
@@ -193,11 +220,7 @@ bool Coalescer::send_epoch(Push& push) {
         next_id_ = epoch.ids.begin();
         phase_ = static_cast<Phase>(static_cast<int>(phase_) + 1);
     }
-    while (!epoch.latest.empty()) {
-        if (!push(epoch.latest.begin()->second)) return false;
-        epoch.latest.erase(epoch.latest.begin());
-        --events_;
-    }
+    if (!send_latest(epoch, push)) return false;
     phase_ = Phase::close;
     if (epoch.close) {
         if (!push(*epoch.close)) return false;
@@ -233,9 +256,27 @@ bool Coalescer::send_ids(Epoch& epoch, Push& push) {
 }
 
 template <class Push>
+bool Coalescer::send_latest(Epoch& epoch, Push& push) {
+    by_number_.clear();
+    for (const auto& [key, latest] : epoch.latest) by_number_.emplace_back(latest.number, key);
+    std::sort(by_number_.begin(), by_number_.end());
+    for (const auto& [number, key] : by_number_) {
+        const auto at = epoch.latest.find(key);
+        if (!push(at->second.event)) return false;
+        epoch.latest.erase(at);
+        --events_;
+    }
+    return true;
+}
+
+template <class Push>
 bool Coalescer::send_folded(Push& push) {
     while (!folded_.pairs.empty()) {
         const auto at = folded_.pairs.begin();
+        if (at->second.pairs == 0) {  // there was no memory to go on
+            folded_.pairs.erase(at);
+            continue;
+        }
         Event event = event_about(EventKind::folded_pairs, at->first);
         event.id = at->second.pairs;
         event.size = at->second.bytes;

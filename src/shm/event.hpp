@@ -18,6 +18,9 @@ inline constexpr std::uint64_t most_events = std::uint64_t{1} << 53;
 
 inline constexpr std::uint64_t max_size_bytes = (std::uint64_t{1} << 48) - 1;
 
+// More than a coalescer can have folded in a week at full speed; what one slot may say of that.
+inline constexpr std::uint64_t most_folded_events = std::uint64_t{1} << 46;
+
 // What a slot says. Zero is none of them, so that a slot nobody wrote cannot pass for an event.
 enum class EventKind : std::uint8_t {
     allocation = 1,
@@ -130,7 +133,13 @@ inline constexpr bool is_valid(const Event& event) noexcept {
         return event.count % name_chunk_bytes == 0 && event.count < name_bytes;
     }
     if (event.count == 0) return false;
-    if (event.kind == EventKind::coalesced_reports) return event.id <= most_events;
+    switch (event.kind) {
+        case EventKind::coalesced_reports: return event.id <= most_folded_events;
+        case EventKind::folded_frees: return event.id <= most_folded_events && event.size <= most_folded_events;
+        case EventKind::folded_pairs:
+            return event.id != 0 && event.id <= most_folded_events && event.size / event.id <= max_size_bytes;
+        default: break;
+    }
     const bool carries_size = event.kind == EventKind::allocation || event.kind == EventKind::usage ||
                               event.kind == EventKind::lowered_usage ||
                               event.kind == EventKind::allocation_failure || event.kind == EventKind::describe_memory;

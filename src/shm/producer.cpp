@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdlib>
@@ -310,6 +311,12 @@ void Producer::report_name(std::uint16_t device, const char* name) noexcept {
     std::memcpy(padded, name, length);
 
     const std::lock_guard<std::mutex> lock(mutex_);
+    const std::uint64_t chunks = std::max<std::uint64_t>(1, (length + name_chunk_bytes - 1) / name_chunk_bytes);
+    if (settings_.drop_on_overflow && shared_lane_.room() < chunks) shared_lane_.refresh();
+    if (settings_.drop_on_overflow && shared_lane_.room() < chunks) {  // all of it or nothing
+        header()->dropped.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
     for (std::uint32_t offset = 0; offset == 0 || offset < length; offset += name_chunk_bytes) {
         Event event{EventKind::describe_device, 0, device, offset, 0, 0};
         std::memcpy(&event.id, padded + offset, sizeof event.id);

@@ -248,6 +248,18 @@ void Segment::close() noexcept {
     name_.clear();
 }
 
+bool lengthen_file(const std::string& name, std::uint64_t bytes) noexcept {
+    SharedFile file;
+    struct stat info {};
+    if (!file.open(name, bip::read_write) || fstat(file.fd(), &info) != 0) return false;
+    if (!S_ISREG(info.st_mode)) {
+        errno = EINVAL;
+        return false;
+    }
+    const WithoutFileSizeSignal guard;
+    return info.st_size >= static_cast<off_t>(bytes) || ftruncate(file.fd(), static_cast<off_t>(bytes)) == 0;
+}
+
 bool remove_file(const std::string& name) noexcept {
     try {
         const std::string path = path_of(name);

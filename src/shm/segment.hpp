@@ -124,6 +124,9 @@ private:
     std::uint64_t device_ = 0;
 };
 
+// Makes a regular file of that name at least so long, of zeros. False with errno set.
+bool lengthen_file(const std::string& name, std::uint64_t bytes) noexcept;
+
 // Removes whatever has the name, be it an empty directory that somebody put there. False with errno set.
 bool remove_file(const std::string& name) noexcept;
 

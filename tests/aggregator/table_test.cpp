@@ -155,6 +155,18 @@ void close_device(Bench& bench, Model& model, std::uint32_t device) {
     }
 }
 
+// One batch. False if there is no room at the end of the area; then nothing of it was done.
+bool insert_every_type(Bench& bench, std::uint64_t id, std::uint32_t device) {
+    bench.begin(shm::type_count);
+    for (std::uint8_t type = 0; type < shm::type_count; ++type) {
+        if (!bench.table().insert(id, device, type, id, 0).no_room) continue;
+        bench.roll_back();
+        return false;
+    }
+    bench.commit();
+    return true;
+}
+
 std::uint64_t fresh_seed() { return std::random_device()(); }
 
 }  // namespace
@@ -185,6 +197,30 @@ TEST_CASE("a table does what a map of lists does, through growth, roll-backs and
         if (batch % 500 == 0) check_same(bench.table(), model);
     }
     check_same(bench.table(), model);
+}
+
+// Runs of taken cells longer than any batch, also at the end of an area: ids that are live everywhere at once.
+TEST_CASE("a table grows whatever its ids, and finds each of their entries") {
+    constexpr std::uint64_t ids = 30;
+    constexpr std::uint32_t devices = 256;
+    for (int attempt = 0; attempt < 2; ++attempt) {  // where an id lies is random
+        Bench bench(16 * 1024);
+        std::uint64_t live = 0;
+        for (std::uint64_t id = 0; id < ids; ++id) {
+            for (std::uint32_t device = 0; device < devices; ++device) {
+                while (!insert_every_type(bench, id, device)) REQUIRE(bench.table().grow_now());
+                bench.header().live_buffers = live += shm::type_count;
+            }
+            if (id % 7 == 6) bench.attach();
+        }
+        std::vector<std::uint64_t> found(ids);
+        bench.table().for_each_live([&](const Cell& cell) { ++found.at(cell.id); });
+        CHECK(found == std::vector<std::uint64_t>(ids, devices * shm::type_count));
+        bench.begin(0);
+        CHECK(bench.table().erase_exact(17, 255, 15).cell.size() == 17);
+        CHECK_FALSE(bench.table().erase_exact(17, 255, 15).cell.taken());
+        bench.commit();
+    }
 }
 
 TEST_CASE("a table grows step by step to a million buffers and finds each of them") {

@@ -38,7 +38,7 @@ class Process {
 public:
     static inline Twin twin;
 
-    explicit Process(std::uint64_t coalescer_limit) : coalescer_(coalescer_limit) {}
+    explicit Process(std::uint64_t queue_limit) : coalescer_(shm::Coalescer::default_limit, queue_limit) {}
 
     // It begins while the process coalesces.
     void begin_with(const shm::Event& first) {
@@ -173,7 +173,7 @@ struct OrderAcrossCoalescing : rl::test_suite<OrderAcrossCoalescing, 4>, Process
     std::array<SharedWord<std::uint64_t>, 2> done;  // the program's own: events a thread has reported
     std::array<bool, events> applied{};             // the drain's
 
-    OrderAcrossCoalescing() : Process(shm::Coalescer::default_limit) {}
+    OrderAcrossCoalescing() : Process(events) {}
 
     static shm::Event event_of(std::uint64_t id, std::uint64_t seen_of_other) {
         return {shm::EventKind::allocation, 0, 0, 1, id, seen_of_other};
@@ -241,7 +241,7 @@ struct HandoverAcrossCoalescing : rl::test_suite<HandoverAcrossCoalescing, 4>, P
     std::uint64_t frees = 0;
     std::uint64_t told = 0;  // reports accounted for
 
-    HandoverAcrossCoalescing() : Process(15) {}  // so few that nothing is queued
+    HandoverAcrossCoalescing() : Process(0) {}  // every event is folded
 
     static shm::Event event_of(std::uint64_t number) {
         if (number % 2 == 0) return {shm::EventKind::allocation, 0, 0, 1, buffer, bytes};

@@ -161,6 +161,12 @@ private:
 // One program's events, directly and by way of a coalescer that is flushed now and then, and not always to its end.
 struct Experiment {
     explicit Experiment(std::uint64_t limit = Coalescer::default_limit) : coalescer(limit) {}
+    // Every event is folded.
+    static std::unique_ptr<Experiment> without_a_queue() {
+        auto experiment = std::make_unique<Experiment>();
+        experiment->coalescer = Coalescer(Coalescer::default_limit, 0);
+        return experiment;
+    }
 
     Effects direct;
     Effects coalesced;
@@ -180,13 +186,16 @@ struct Experiment {
         });
     }
     void finish() {
+        finish_but_for_peaks();
+        CHECK(coalesced.peak_bytes <= direct.peak_bytes);
+    }
+    void finish_but_for_peaks() {
         flush(~std::uint64_t{0});
         CHECK(coalescer.empty());
         CHECK(coalescer.events() == 0);
         direct.forget_empty();
         coalesced.check_equals(direct);
         CHECK(coalesced.reports + coalesced.reports_coalesced == direct.reports);
-        CHECK(coalesced.peak_bytes <= direct.peak_bytes);
     }
 };
 
@@ -335,6 +344,70 @@ TEST_CASE("any order of reports of a few ids is coalesced exactly, however it is
         }
         experiment->finish();
         CHECK(experiment->coalesced.peak_bytes == experiment->direct.peak_bytes);
+    }
+}
+
+TEST_CASE("any order of reports is folded exactly while nothing was sent") {
+    const std::uint64_t seed = fresh_seed();
+    INFO("seed " << seed);
+    for (std::uint64_t round = 0; round < 300; ++round) {
+        INFO("round " << round);
+        std::mt19937_64 random(seed + round);
+        const auto experiment = Experiment::without_a_queue();
+        const std::uint64_t ids = 1 + random() % 24;
+        for (int i = 0; i < 200; ++i) {
+            const auto device = static_cast<std::uint32_t>(random() % 3);
+            const auto type = static_cast<unsigned>(random() % 2);
+            const std::uint64_t id = random() % ids;
+            switch (random() % 20) {
+                case 0: experiment->report(event_of(EventKind::free_all, 0, 0, id)); break;
+                case 1: experiment->report(event_of(EventKind::free_exact, device, type, id)); break;
+                case 2: experiment->report(event_of(EventKind::free_on_device, device, 0, id)); break;
+                case 3: experiment->report(event_of(EventKind::device_closed, device + 1, 0, 0)); break;
+                case 4:
+                case 5:
+                case 6:
+                case 7:
+                case 8:
+                case 9:
+                case 10: experiment->report(event_of(EventKind::free_by_id, 0, 0, id)); break;
+                default: experiment->report(event_of(EventKind::allocation, device, type, id, random() % 1000)); break;
+            }
+        }
+        while (!experiment->coalescer.empty()) experiment->flush(1 + random() % 60);
+        // Ids live in several memories: what of one is freed meets what of others came later.
+        experiment->finish_but_for_peaks();
+    }
+}
+
+TEST_CASE("what waits besides buffers is sent in the order in which it came last") {
+    const auto experiment = Experiment::without_a_queue();
+    const auto piece = [](std::uint16_t device, std::uint32_t offset) {
+        return Event{EventKind::describe_device, 0, device, offset, 7, 7};
+    };
+    for (std::uint16_t device = 0; device < 50; ++device) {
+        for (std::uint32_t offset = 0; offset < name_bytes; offset += name_chunk_bytes) {
+            REQUIRE(experiment->coalescer.absorb(piece(device, offset)));
+        }
+        REQUIRE(experiment->coalescer.absorb(event_of(EventKind::allocation_failure, device, 1, 0, 10)));
+        REQUIRE(experiment->coalescer.absorb(event_of(EventKind::allocation_failure, device, 0, 0, 20)));
+        REQUIRE(experiment->coalescer.absorb(event_of(EventKind::allocation_failure, device, 1, 0, 30)));
+    }
+    for (std::uint32_t offset = 0; offset < 32; offset += name_chunk_bytes) {
+        REQUIRE(experiment->coalescer.absorb(piece(3, offset)));  // a shorter name
+    }
+    std::map<std::uint32_t, std::vector<std::uint32_t>> pieces;
+    std::map<std::uint32_t, std::vector<std::uint64_t>> failures;
+    experiment->coalescer.flush([&](const Event& event) {
+        if (event.kind == EventKind::describe_device) pieces[event.device].push_back(event.count);
+        if (event.kind == EventKind::allocation_failure) failures[event.device].push_back(event.size);
+        return true;
+    });
+    CHECK(experiment->coalescer.empty());
+    CHECK(experiment->coalescer.events() == 0);
+    for (std::uint32_t device = 0; device < 50; ++device) {
+        CHECK(pieces[device] == (device == 3 ? std::vector<std::uint32_t>{0, 16} : std::vector<std::uint32_t>{0, 16, 32, 48}));
+        CHECK(failures[device] == std::vector<std::uint64_t>{20, 30});
     }
 }
 

@@ -3,12 +3,14 @@
 // The aggregator starts late, stops, is killed and comes back: nothing is lost and nothing counts twice.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <optional>
+#include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
 #include "support/foreign_segment.hpp"
+#include "support/process_record.hpp"
 #include "support/script.hpp"
 
 namespace trackshm::test {
@@ -194,6 +196,59 @@ TEST_CASE("how far a process is applied is published though a predecessor had ap
     segment.header().watermark = 0;  // as if that had not come to it
     aggregator.emplace(name_space);
     CHECK(eventually([&] { return segment.header().watermark == segment.header().tickets; }));
+}
+
+TEST_CASE("the first publication of a restarted aggregator has every process in it") {
+    const Namespace name_space;
+    auto aggregator = std::make_unique<Aggregator>(name_space);
+    constexpr int processes = 300;  // more than are attached at one look
+    std::vector<std::unique_ptr<Script>> programs;
+    for (int i = 0; i < processes; ++i) programs.push_back(std::make_unique<Script>(name_space));
+    for (const auto& program : programs) (*program)("fill 1 10 0 0 1 10");
+    for (const auto& program : programs) program->sync();
+    aggregator->child().kill();
+    aggregator = std::make_unique<Aggregator>(name_space);
+    const json snapshot = shmtop_json(name_space);
+    CHECK(snapshot.at("processes").size() == processes);
+    CHECK(snapshot.at("events").at("reported") == 10 * processes);
+    CHECK(live_buffers(snapshot) == 10 * processes);
+    CHECK(snapshot.at("aggregator").at("exact") == true);
+}
+
+TEST_CASE("a process whose segment was removed while no aggregator ran keeps what it had dropped") {
+    const Namespace name_space;
+    auto aggregator = std::make_unique<Aggregator>(name_space);
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}, {"TRACKSHM_OVERFLOW", "drop"}});
+    program("alloc 0 10 0 1");
+    program.sync();
+    aggregator->child().stop();
+    program("storm 1 500 0 0 1000 32");
+    aggregator->child().resume();
+    program.sync();
+    const json before = shmtop_json(name_space).at("events");
+    REQUIRE(before.at("dropped") > 0);
+    aggregator->child().kill();
+    program.child().kill();
+    std::filesystem::remove("/dev/shm/" + name_space.segments("p").at(0));
+
+    aggregator = std::make_unique<Aggregator>(name_space);
+    CHECK(wait_for_exit_record(name_space, program.pid()).at("exact") == false);
+    CHECK(shmtop_json(name_space).at("events") == before);
+    check_all_released(name_space);
+}
+
+TEST_CASE("a process that said nothing leaves no record, also where the aggregator was restarted meanwhile") {
+    const Namespace name_space;
+    auto aggregator = std::make_unique<Aggregator>(name_space);
+    Script program(name_space);
+    program("enabled");
+    REQUIRE(eventually([&] { return name_space.segments("l").size() == 1; }));
+    aggregator->child().kill();
+    CHECK(program.finish().exited_with(0));
+    aggregator = std::make_unique<Aggregator>(name_space);
+    CHECK(shmtop_json(name_space).at("exited").empty());
+    CHECK(name_space.segments("l").empty());
+    CHECK(name_space.segments("p").empty());
 }
 
 }  // namespace trackshm::test

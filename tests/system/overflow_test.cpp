@@ -119,4 +119,31 @@ TEST_CASE("reported equals applied plus pending plus coalesced plus dropped at e
     CHECK(process_row(snapshot, flooding.pid()).at("exact") == true);
 }
 
+TEST_CASE("a name that does not fit is dropped whole and counted once") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}, {"TRACKSHM_OVERFLOW", "drop"}});
+    program("alloc 0 1 0 1");
+    program.sync();
+    aggregator.child().stop();
+    constexpr int names = 30;  // of four slots each, in the shared lane of 64
+    for (int device = 1; device <= names; ++device) {
+        program("name " + std::to_string(device) + " a-name-that-takes-four-slots-" + std::string(30, 'x'));
+    }
+    aggregator.child().resume();
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    const auto dropped = snapshot.at("events").at("dropped").get<int>();
+    CHECK(dropped > 0);
+    CHECK(snapshot.at("events").at("reported") == 1 + names);
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    int whole = 0;
+    for (const json& device : snapshot.at("devices")) {
+        const auto name = device.at("name").get<std::string>();
+        CHECK((name.empty() || name.size() == 59));
+        whole += !name.empty();
+    }
+    CHECK(whole == names - dropped);
+}
+
 }  // namespace trackshm::test

@@ -232,6 +232,41 @@ TEST_CASE("a process that dies while its table finds no room is released, and wh
     check_no_process_segments(name_space);
 }
 
+TEST_CASE("an aggregator that takes over a table that finds no room to grow knows all of it, and goes on when there is") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=64m");
+    const Namespace name_space;
+    auto aggregator = std::make_unique<Aggregator>(name_space);
+    Script program(name_space);
+    std::uint64_t buffers = 90000;
+    program("fill 1 " + std::to_string(buffers) + " 0 0 1 10");
+    program.sync();
+    shm.fill(3'000'000);  // for the first steps of growing
+    for (; program("sync 1000") == "0"; buffers += 500) {
+        REQUIRE(buffers < 200000);
+        program("fill 1 500 0 0 " + std::to_string(buffers + 1) + " 10");
+    }
+    const auto starved = [&](const json& now) { return process_row(now, program.pid()).at("starved") == true; };
+    snapshot_when(name_space, starved);
+
+    const json before = shmtop_json(name_space);
+    aggregator->child().kill();
+    aggregator = std::make_unique<Aggregator>(name_space);
+    const json after = snapshot_when(name_space, starved);
+    CHECK(after.at("events").at("applied") >= before.at("events").at("applied"));
+    CHECK(after.at("events").at("reported") == before.at("events").at("reported"));
+    CHECK(after.at("aggregator").at("exact") == false);
+    CHECK(imbalance(after) == "");
+
+    shm.make_room();
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    CHECK(live_buffers(snapshot) == buffers);
+    CHECK(snapshot.at("aggregator").at("exact") == true);
+    program.finish();
+    CHECK(wait_for_exit_record(name_space, program.pid()).at("exact") == true);
+}
+
 TEST_CASE("a process for whose table there is no room waits, is counted, and is taken up exactly when there is") {
     if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
     PrivateShm shm("size=16m");

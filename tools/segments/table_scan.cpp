@@ -51,16 +51,17 @@ bool show(const TableHeader& header, const Cell& cell, std::uint64_t now_s, cons
     return visit({cell.id, cell.size(), cell.sequence, cell.device, cell.type(), age_s * 1'000'000'000});
 }
 
-void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, const Visit& visit) {
+void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, std::uint64_t first_cell, const Visit& visit) {
     struct stat info {};
     if (fstat(fd, &info) != 0) return;
     const auto file_bytes = static_cast<std::uint64_t>(info.st_size);
     // The descriptor may be half-written: never past the file.
     if (area.file_offset > file_bytes) return;
-    std::uint64_t left = std::min(area.homes + area.slack, (file_bytes - area.file_offset) / sizeof(Cell));
-    std::uint64_t offset = area.file_offset;
+    const std::uint64_t cells_there = std::min(area.homes + area.slack, (file_bytes - area.file_offset) / sizeof(Cell));
+    std::uint64_t left = cells_there - std::min(first_cell, cells_there);
+    std::uint64_t offset = area.file_offset + (cells_there - left) * sizeof(Cell);
     const std::uint64_t now_s = shm::monotonic_ns() / 1'000'000'000;
-    std::vector<Cell> cells(cells_per_read);
+    std::vector<Cell> buffer(cells_per_read);
     while (left > 0) {
         // Skips what was never touched or was given back.
         const off_t data = lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
@@ -69,10 +70,10 @@ void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, co
         if (skipped >= left) return;
         left -= skipped;
         offset += skipped * sizeof(Cell);
-        const std::size_t count = std::min<std::uint64_t>(left, cells.size());
-        if (!read_at(fd, cells.data(), count * sizeof(Cell), offset)) return;
+        const std::size_t count = std::min<std::uint64_t>(left, buffer.size());
+        if (!read_at(fd, buffer.data(), count * sizeof(Cell), offset)) return;
         for (std::size_t i = 0; i < count; ++i) {
-            if (!show(header, cells[i], now_s, visit)) return;
+            if (!show(header, buffer[i], now_s, visit)) return;
         }
         left -= count;
         offset += count * sizeof(Cell);
@@ -91,8 +92,9 @@ void keep_one_of_each(std::vector<LiveBuffer>& buffers) {
 bool pass(int fd, TableHeader& header, const Visit& visit) {
     const TableHeader before = header;
     const std::uint32_t current = before.current & 1;
-    scan_area(fd, before, before.areas[current], visit);
-    if (before.growing != 0) scan_area(fd, before, before.areas[1 - current], visit);
+    const bool is_growing = before.growing != 0;
+    scan_area(fd, before, before.areas[current], is_growing ? before.frontier : 0, visit);
+    if (is_growing) scan_area(fd, before, before.areas[1 - current], 0, visit);
     return read_header(fd, header) && is_same_moment(before, header);
 }
 
