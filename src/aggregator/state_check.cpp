@@ -25,9 +25,11 @@ bool is_sound_area(const AreaDescriptor& area, std::uint64_t file_bytes) noexcep
 bool are_sound_areas(const TableHeader& table, std::uint64_t file_bytes) noexcept {
     if (table.current > 1 || table.growing > 1) return false;
     const AreaDescriptor& current = table.areas[table.current];
-    if (!is_sound_area(current, file_bytes) || table.taken > current.homes + current.slack) return false;
-    return table.growing == 0 || (is_sound_area(table.areas[1 - table.current], file_bytes) &&
-                                  table.frontier <= current.homes + current.slack);
+    if (!is_sound_area(current, file_bytes)) return false;
+    const std::uint64_t cells = current.homes + current.slack;
+    if (table.growing == 0) return table.taken <= cells;
+    const AreaDescriptor& next = table.areas[1 - table.current];
+    return is_sound_area(next, file_bytes) && table.frontier <= cells && table.taken <= cells + next.homes + next.slack;
 }
 
 bool is_sound_usage(const shm::Segment& segment, const Ledger& ledger) noexcept {
