@@ -79,7 +79,8 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
     };
     try {
         Segment segment;
-        if (const SegmentStatus opened = open_process(found, segment); opened != SegmentStatus::ok) return refused(opened);
+        const SegmentStatus opened = open_process(found, segment);
+        if (opened != SegmentStatus::ok) return refused(opened);
         if (!is_ours_to_serve(found, segment)) return nullptr;
         const std::uint32_t slots_per_lane = check(segment, found.name);
         const bool is_sound = slots_per_lane != 0;
@@ -100,8 +101,8 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         if (got != SegmentStatus::ok) return refused(got);
         const bool accounted_for =
             table.at<TableHeader>(0)->state == static_cast<std::uint32_t>(TableState::folded);
-        auto process = std::make_unique<TrackedProcess>(std::move(segment), is_sound ? slots_per_lane : min_slots_per_lane,
-                                                        std::move(table), ledger_.log());
+        auto process = std::make_unique<TrackedProcess>(
+            std::move(segment), is_sound ? slots_per_lane : min_slots_per_lane, std::move(table), ledger_.log());
         if (accounted_for) {
             process->remove_segments();
             return nullptr;
@@ -190,7 +191,8 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
         if (table.owner_uid() != uid_) return nullptr;
         const auto& header = *table.at<const TableHeader>(0);
         const bool to_release = is_our_table(table, found.name.nonce) && is_sound_table(table, ledger_) &&
-                                header.state != static_cast<std::uint32_t>(TableState::folded) && has_said_anything(header);
+                                header.state != static_cast<std::uint32_t>(TableState::folded) &&
+                                has_said_anything(header);
         if (!to_release) {
             table.unlink();
             return nullptr;

@@ -99,9 +99,8 @@ ReadResult TrackedProcess::read(Batch& batch) noexcept {
     take_positions(batch);
     bool sound = false;
     const bool survived = survives([&] {
-        sound = drain_in_order(
-            header().tickets, [&] { return look_at_lanes(batch); },
-            [&](std::uint64_t ticket_limit) { return accept_tickets(ticket_limit) && merge_.merge(batch, ticket_limit); });
+        const auto merge = [&](std::uint64_t limit) { return accept_tickets(limit) && merge_.merge(batch, limit); };
+        sound = drain_in_order(header().tickets, [&] { return look_at_lanes(batch); }, merge);
         // More slots than tickets: some ticket was given out twice, be it passes ago.
         sound = sound && table_header().slots_applied + batch.slots <= seen_tickets_;
     });

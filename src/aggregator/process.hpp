@@ -134,7 +134,7 @@ private:
     std::uint64_t drained_after_end_ = 0;
     std::uint64_t seen_tickets_ = 0;
     bool has_read_ = false;  // began a pass
-    bool lied_ = false;    // what its segment says cannot be true
+    bool lied_ = false;      // what its segment says cannot be true
     Identity identity_{};  // the segment's first line, which nobody changes
     std::uint64_t applied_below_ = 0;
     std::uint64_t published_below_ = 0;

@@ -6,8 +6,8 @@
 //
 // The home of an id is hash * homes / 2^64, so cells lie in the order of their hashes. That makes growth a walk: a
 // second, larger area is filled from the first in order, a few runs at a time, and `frontier` tells for every id in
-// which of the two it is. No lookup reads both, and the storage of what was passed is given back on the way. (Ordered linear hashing in this form: cf. Celis 1986 for the order, Griswold & Townsend 1993 for
-// growing step by step.)
+// which of the two it is. No lookup reads both, and the storage of what was passed is given back on the way. (Ordered
+// linear hashing in this form: cf. Celis 1986 for the order, Griswold & Townsend 1993 for growing step by step.)
 #pragma once
 
 #include <algorithm>

@@ -256,11 +256,15 @@ Coalescer::Replaced Coalescer::replace_live_entry(const Event& allocation) {
     return replaced;
 }
 
+std::uint64_t Coalescer::others_alive() const noexcept {
+    const auto is_other = [](const LiveEntry& entry) { return !entry.is_of_list; };
+    return static_cast<std::uint64_t>(std::count_if(live_.begin(), live_.end(), is_other));
+}
+
 // How many of the event's reports free something of the list.
 std::uint32_t Coalescer::free_live_entries(const Event& free, LocalEffect& effect) {
     if (free.kind == EventKind::free_all || free.kind == EventKind::folded_free_all) {
-        const bool others = std::any_of(live_.begin(), live_.end(), [](const auto& entry) { return !entry.is_of_list; });
-        const bool counts = free.kind == EventKind::free_all && !live_.empty() && !others;
+        const bool counts = free.kind == EventKind::free_all && !live_.empty() && others_alive() == 0;
         live_.clear();
         return counts ? 1 : 0;  // a second one finds nothing; one that frees others as well is sent
     }
@@ -270,9 +274,8 @@ std::uint32_t Coalescer::free_live_entries(const Event& free, LocalEffect& effec
                                          [&](const LiveEntry& entry) { return hits(free, entry.allocation); });
         if (oldest == live_.end()) break;
         if (free.kind == EventKind::free_by_id && live_.size() > 1) {
-            const auto others = std::count_if(live_.begin(), live_.end(), [](const auto& entry) { return !entry.is_of_list; });
             // Sent, it is found to be ambiguous if it still is one without the list.
-            effect.ambiguous_frees += oldest->is_of_list || others == 1;
+            effect.ambiguous_frees += oldest->is_of_list || others_alive() == 1;
         }
         matched += oldest->is_of_list;
         live_.erase(oldest);
@@ -296,8 +299,7 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
         } else {
             matched_[position] = free_live_entries(event, effect);
         }
-        if (is_pinned) continue;
-        if (std::any_of(live_.begin(), live_.end(), [](const auto& entry) { return entry.is_of_list; })) continue;
+        if (is_pinned || others_alive() != live_.size()) continue;
         balanced = effect;
         balanced.balanced_length = position + 1;
     }

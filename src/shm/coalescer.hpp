@@ -138,6 +138,7 @@ private:
     LocalEffect local_effect(const IdEvents& list);
     enum class Replaced { nothing, one_of_list, another };
     Replaced replace_live_entry(const Event& allocation);
+    std::uint64_t others_alive() const noexcept;  // in live_, and not of the list
     std::uint32_t free_live_entries(const Event& free, LocalEffect& effect);
     void find_what_earlier_epochs_leave_live(std::uint64_t id);
 
@@ -168,7 +169,8 @@ private:
     // Scratch.
     std::vector<LiveEntry, MappedAllocator<LiveEntry>> live_;
     std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>, MappedAllocator<std::pair<std::uint64_t, std::uint64_t>>> by_number_;
+    using NumberAndKey = std::pair<std::uint64_t, std::uint64_t>;
+    std::vector<NumberAndKey, MappedAllocator<NumberAndKey>> by_number_;
     Folded folded_;
 
     Phase phase_ = Phase::seal;

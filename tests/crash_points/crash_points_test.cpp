@@ -6,11 +6,12 @@
 // Every day: the points around each commit, publication and release of slots, and others at random.
 // CRASH_POINTS=every: all of them, or with CRASH_POINTS_SHARD=i/n those k with k % n = i; see scripts/crash-points.
 // CRASH_POINTS_SEED repeats a random choice.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstdlib>
-#include <fmt/format.h>
 #include <iostream>
 #include <random>
 #include <set>

@@ -231,8 +231,8 @@ json Model::size_histogram(Place place) const {
 
 json Model::figures() const {
     json result;
-    Number reported = ended_reported_, coalesced = ended_coalesced_, dropped = ended_dropped_, unknown = ended_unknown_, ambiguous = ended_ambiguous_,
-           implicit = ended_implicit_;
+    Number reported = ended_reported_, coalesced = ended_coalesced_, dropped = ended_dropped_, unknown = ended_unknown_,
+           ambiguous = ended_ambiguous_, implicit = ended_implicit_;
     json processes = json::array();
     for (const auto& [name, process] : processes_) {
         json usage = json::array();

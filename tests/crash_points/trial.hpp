@@ -53,8 +53,8 @@ public:
     // Plays it without a death. The points passed; `fault` says how the figures differ from the model's.
     const std::vector<PointRecord>& rehearse(std::string& fault);
 
-    // After a rehearsal: the first aggregator dies before point points[0], the next, if there is one, before points[1], ...; the last one
-    // goes on to the end.
+    // After a rehearsal: the first aggregator dies before point points[0], the next, if there is one, before points[1], and
+    // so on; the last one goes on to the end.
     Outcome play(const std::vector<unsigned long>& points);
 
 private:

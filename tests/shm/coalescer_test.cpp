@@ -406,7 +406,8 @@ TEST_CASE("what waits besides buffers is sent in the order in which it came last
     CHECK(experiment->coalescer.empty());
     CHECK(experiment->coalescer.events() == 0);
     for (std::uint32_t device = 0; device < 50; ++device) {
-        CHECK(pieces[device] == (device == 3 ? std::vector<std::uint32_t>{0, 16} : std::vector<std::uint32_t>{0, 16, 32, 48}));
+        const std::vector<std::uint32_t> whole{0, 16, 32, 48};
+        CHECK(pieces[device] == (device == 3 ? std::vector<std::uint32_t>{0, 16} : whole));
         CHECK(failures[device] == std::vector<std::uint64_t>{20, 30});
     }
 }

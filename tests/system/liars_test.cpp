@@ -300,7 +300,7 @@ TEST_CASE("what a liar had said before it lied is what a restarted aggregator sa
     }
 }
 
-TEST_CASE("a segment that is no longer one when an aggregator starts costs its process alone, and is released with it") {
+TEST_CASE("a segment that is broken when an aggregator starts costs its process alone, and is released with it") {
     const std::string kind = GENERATE("cut off", "another magic", "a directory");
     INFO(kind);
     Scene scene;

@@ -232,7 +232,7 @@ TEST_CASE("a process that dies while its table finds no room is released, and wh
     check_no_process_segments(name_space);
 }
 
-TEST_CASE("an aggregator that takes over a table that finds no room to grow knows all of it, and goes on when there is") {
+TEST_CASE("an aggregator takes over a table that finds no room to grow, and goes on when there is") {
     if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
     PrivateShm shm("size=64m");
     const Namespace name_space;

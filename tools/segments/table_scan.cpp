@@ -51,7 +51,8 @@ bool show(const TableHeader& header, const Cell& cell, std::uint64_t now_s, cons
     return visit({cell.id, cell.size(), cell.sequence, cell.device, cell.type(), age_s * 1'000'000'000});
 }
 
-void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, std::uint64_t first_cell, const Visit& visit) {
+void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, std::uint64_t first_cell,
+               const Visit& visit) {
     struct stat info {};
     if (fstat(fd, &info) != 0) return;
     const auto file_bytes = static_cast<std::uint64_t>(info.st_size);
