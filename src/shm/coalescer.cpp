@@ -235,49 +235,67 @@ void Coalescer::count_pair(const Event& allocation) {
     pairs.bytes += allocation.size;
 }
 
-// Leaves in live_ what the id's events in the epochs before the open one leave live, the oldest first.
+void Coalescer::LiveEntries::clear() noexcept {
+    entries_.clear();
+    begin_ = others_ = 0;
+}
+
+void Coalescer::LiveEntries::erase(std::size_t n) noexcept {
+    others_ -= !(*this)[n].is_of_list;
+    if (n == 0) {
+        ++begin_;
+    } else {
+        entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(begin_ + n));
+    }
+}
+
+void Coalescer::LiveEntries::begin_list() noexcept {
+    for (Entry& entry : entries_) entry.is_of_list = false;
+    others_ = size();
+}
+
+// Leaves in live_ what the id's events in the epochs before the open one leave live. Of more epochs than a hook has time
+// for it takes none: as if all of them were sent.
 void Coalescer::find_what_earlier_epochs_leave_live(std::uint64_t id) {
+    constexpr std::size_t most_epochs = 64;
+    if (epochs_.size() > most_epochs) return;
     for (auto epoch = epochs_.begin(); std::next(epoch) != epochs_.end(); ++epoch) {
         if (const auto found = epoch->ids.find(id); found != epoch->ids.end()) local_effect(found->second);
-        if (!epoch->close) continue;
-        std::erase_if(live_, [&](const LiveEntry& entry) { return entry.allocation.device == epoch->close->device; });
+        for (std::size_t i = live_.size(); epoch->close && i-- > 0;) {
+            if (ops_[live_[i].op].event.device == epoch->close->device) live_.erase(i);
+        }
     }
-    for (LiveEntry& entry : live_) entry.is_of_list = false;
+    live_.begin_list();
 }
 
 // Frees what an allocation of a live entry replaces.
 Coalescer::Replaced Coalescer::replace_live_entry(const Event& allocation) {
-    const auto old = std::find_if(live_.begin(), live_.end(), [&](const LiveEntry& entry) {
-        return key_of(entry.allocation) == key_of(allocation);
-    });
-    if (old == live_.end()) return Replaced::nothing;
-    const Replaced replaced = old->is_of_list ? Replaced::one_of_list : Replaced::another;
-    live_.erase(old);
-    return replaced;
-}
-
-std::uint64_t Coalescer::others_alive() const noexcept {
-    const auto is_other = [](const LiveEntry& entry) { return !entry.is_of_list; };
-    return static_cast<std::uint64_t>(std::count_if(live_.begin(), live_.end(), is_other));
+    for (std::size_t i = 0; i < unlike_each_other_from_; ++i) {
+        if (key_of(ops_[live_[i].op].event) != key_of(allocation)) continue;
+        const Replaced replaced = live_[i].is_of_list ? Replaced::one_of_list : Replaced::another;
+        live_.erase(i);
+        --unlike_each_other_from_;
+        return replaced;
+    }
+    return Replaced::nothing;
 }
 
 // How many of the event's reports free something of the list.
 std::uint32_t Coalescer::free_live_entries(const Event& free, LocalEffect& effect) {
     if (free.kind == EventKind::free_all || free.kind == EventKind::folded_free_all) {
-        const bool counts = free.kind == EventKind::free_all && !live_.empty() && others_alive() == 0;
+        const bool counts = free.kind == EventKind::free_all && live_.size() != 0 && live_.others() == 0;
         live_.clear();
         return counts ? 1 : 0;  // a second one finds nothing; one that frees others as well is sent
     }
     std::uint32_t matched = 0;
     for (std::uint32_t n = 0; n < free.count; ++n) {
-        const auto oldest = std::find_if(live_.begin(), live_.end(),
-                                         [&](const LiveEntry& entry) { return hits(free, entry.allocation); });
-        if (oldest == live_.end()) break;
-        if (free.kind == EventKind::free_by_id && live_.size() > 1) {
-            // Sent, it is found to be ambiguous if it still is one without the list.
-            effect.ambiguous_frees += oldest->is_of_list || others_alive() == 1;
-        }
-        matched += oldest->is_of_list;
+        std::size_t oldest = 0;
+        while (oldest < live_.size() && !hits(free, ops_[live_[oldest].op].event)) ++oldest;
+        if (oldest == live_.size()) break;
+        // Sent, it is found to be ambiguous if it still is one without the list.
+        const bool is_told = live_[oldest].is_of_list || live_.others() == 1;
+        effect.ambiguous_frees += free.kind == EventKind::free_by_id && live_.size() > 1 && is_told;
+        matched += live_[oldest].is_of_list;
         live_.erase(oldest);
     }
     return matched;
@@ -287,6 +305,7 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
     LocalEffect balanced;
     LocalEffect effect;
     matched_.assign(list.length, 0);
+    unlike_each_other_from_ = live_.size();
     bool is_pinned = false;  // by an allocation that must be sent, since it frees what is not of the list
     std::uint32_t position = 0;
     for (std::uint32_t i = list.first; i != none; i = ops_[i].next, ++position) {
@@ -295,11 +314,12 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
             const Replaced replaced = replace_live_entry(event);
             effect.implicit_frees += replaced == Replaced::one_of_list;
             is_pinned = is_pinned || replaced == Replaced::another;
-            live_.push_back({event, true});
+            live_.add(i);
         } else {
             matched_[position] = free_live_entries(event, effect);
+            unlike_each_other_from_ = live_.size();
         }
-        if (is_pinned || others_alive() != live_.size()) continue;
+        if (is_pinned || live_.others() != live_.size()) continue;
         balanced = effect;
         balanced.balanced_length = position + 1;
     }

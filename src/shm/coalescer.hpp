@@ -72,6 +72,28 @@ private:
     template <class Key, class Value>
     using Map = boost::unordered_flat_map<Key, Value, std::hash<Key>, std::equal_to<Key>,
                                           MappedAllocator<std::pair<const Key, Value>>>;
+    // Live entries of one id, the oldest first.
+    class LiveEntries {
+    public:
+        struct Entry {
+            std::uint32_t op;  // its allocation
+            bool is_of_list;   // of the one that is looked at
+        };
+        std::size_t size() const noexcept { return entries_.size() - begin_; }
+        std::size_t others() const noexcept { return others_; }  // those that are not of the list
+        const Entry& operator[](std::size_t n) const noexcept { return entries_[begin_ + n]; }
+
+        void clear() noexcept;
+        void add(std::uint32_t op) { entries_.push_back({op, true}); }
+        void erase(std::size_t n) noexcept;
+        // What is there is of others now.
+        void begin_list() noexcept;
+
+    private:
+        std::vector<Entry, MappedAllocator<Entry>> entries_;
+        std::size_t begin_ = 0;  // the oldest goes first, mostly
+        std::size_t others_ = 0;
+    };
     struct Latest {
         Event event;
         std::uint64_t number;  // they are sent in the order in which they came last
@@ -131,14 +153,9 @@ private:
         std::uint64_t ambiguous_frees = 0;    // within that prefix, where the rest of it will not be found to be
         std::uint64_t implicit_frees = 0;     // within that prefix
     };
-    struct LiveEntry {
-        Event allocation;
-        bool is_of_list;
-    };
     LocalEffect local_effect(const IdEvents& list);
     enum class Replaced { nothing, one_of_list, another };
     Replaced replace_live_entry(const Event& allocation);
-    std::uint64_t others_alive() const noexcept;  // in live_, and not of the list
     std::uint32_t free_live_entries(const Event& free, LocalEffect& effect);
     void find_what_earlier_epochs_leave_live(std::uint64_t id);
 
@@ -167,7 +184,8 @@ private:
     std::list<Epoch, MappedAllocator<Epoch>> spare_;   // at most one, empty: entering this state must not cost system calls
     std::uint64_t next_number_ = 0;
     // Scratch.
-    std::vector<LiveEntry, MappedAllocator<LiveEntry>> live_;
+    LiveEntries live_;
+    std::size_t unlike_each_other_from_ = 0;  // in live_: what was allocated since the last free
     std::vector<std::uint32_t, MappedAllocator<std::uint32_t>> matched_;
     using NumberAndKey = std::pair<std::uint64_t, std::uint64_t>;
     std::vector<NumberAndKey, MappedAllocator<NumberAndKey>> by_number_;
