@@ -4,6 +4,7 @@
 // other's position, as in FastForward and its descendants). The consumer's end is in drain_order.hpp.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -26,11 +27,13 @@ struct BasicProducerLane {
     std::uint64_t write_position = 0;
     std::uint64_t write_limit = 0;  // full when write_position gets here; refreshed from the aggregator's position
     std::uint64_t capacity = 0;     // a power of two
+    std::uint64_t storage = 0;      // slots that have some; less than the capacity during the first lap
 
     // A lane just claimed. Goes on where its last owner stopped: the claim acquired that.
-    static BasicProducerLane at(BasicSlot<Atomics>* slots, BasicLaneHeader<Atomics>* header,
-                                std::uint64_t capacity) noexcept {
-        BasicProducerLane lane{slots, header, header->write_position.load(std::memory_order_relaxed), 0, capacity};
+    static BasicProducerLane at(BasicSlot<Atomics>* slots, BasicLaneHeader<Atomics>* header, std::uint64_t capacity,
+                                std::uint64_t storage) noexcept {
+        BasicProducerLane lane{slots,    header, header->write_position.load(std::memory_order_relaxed), 0,
+                               capacity, storage};
         lane.refresh();
         return lane;
     }
@@ -56,7 +59,17 @@ struct BasicProducerLane {
         const std::uint64_t read_position = header->read_position.load(std::memory_order_acquire);
         const std::uint64_t waiting = write_position - read_position;
         write_limit = waiting <= capacity ? read_position + capacity : write_position;
+        if (storage < capacity) write_limit = std::min(write_limit, storage);
         return write_position != write_limit;
+    }
+
+    // After a refresh: there would be more room with more storage.
+    bool lacks_storage() const noexcept { return storage < capacity && write_limit == storage; }
+    // The next `count` slots have got some.
+    void add_storage(std::uint64_t count) noexcept {
+        storage += count;
+        header->storage.store(static_cast<std::uint32_t>(storage), std::memory_order_relaxed);
+        refresh();
     }
 
     std::uint64_t room() const noexcept { return write_limit - write_position; }

@@ -4,7 +4,7 @@
 //
 //   0                ProcessHeader      identity (written once), tickets, counters, watermark
 //   lanes_offset     LaneHeader[lane_count]
-//   slots_offset     Slot[lane_count][slots_per_lane]   one ring per lane, storage reserved when the lane is claimed
+//   slots_offset     Slot[lane_count][slots_per_lane]   one ring per lane; gets storage during its first lap
 //   estate_offset    Slot[estate_count] what a coalescing process still had to say when it exited (see coalescer.hpp)
 //
 // Words: a *lane* is one SPSC ring used by one thread at a time; a *slot* is 32 bytes of it; a *position* only grows, an
@@ -37,6 +37,7 @@ inline constexpr std::uint32_t shared_lane = 0;
 inline constexpr std::uint32_t min_slots_per_lane = 64;
 inline constexpr std::uint32_t max_slots_per_lane = 1u << 20;
 inline constexpr std::uint32_t default_slots_per_lane = 4096;
+inline constexpr std::uint32_t storage_step_slots = 1024;  // 32 KiB
 inline constexpr std::uint64_t max_estate_slots = std::uint64_t{1} << 24;
 
 enum class ExitState : std::uint32_t { running = 0, exited = 1 };
@@ -108,6 +109,9 @@ struct BasicLaneHeader {
     alignas(line_bytes) typename Atomics::template Shared<std::uint64_t> write_position;
     // Released by the thread that hands the lane back, acquired by the next claim. See lane_claim.hpp.
     typename Atomics::template Shared<LaneState> state;
+    // Slots that have storage, from the first on; handed on with the lane. Lane 0 has it all from the beginning: it is what is
+    // left when there is no more.
+    typename Atomics::template Shared<std::uint32_t> storage;
     // Slots below are free again. Release by the aggregator after the batch is committed, acquire by the producer.
     alignas(line_bytes) typename Atomics::template Shared<std::uint64_t> read_position;
 };

@@ -173,6 +173,7 @@ void Producer::fill_header() noexcept {
     h->pid_namespace = own_pid_namespace();
     own_comm(h->comm);
     lane_header(shared_lane)->state.store(LaneState::claimed, std::memory_order_relaxed);
+    lane_header(shared_lane)->storage.store(settings_.slots_per_lane, std::memory_order_relaxed);
     h->lanes_used.store(1, std::memory_order_relaxed);
     h->magic.store(process_magic, std::memory_order_release);
 }
@@ -214,7 +215,9 @@ void Producer::let_go_of_parents() noexcept {
 
 ProducerLane Producer::lane_at(std::uint32_t lane) const noexcept {
     const std::uint64_t capacity = settings_.slots_per_lane;
-    return ProducerLane::at(segment_.at<Slot>(slots_offset) + lane * capacity, lane_header(lane), capacity);
+    LaneHeader* const h = lane_header(lane);
+    const std::uint64_t storage = h->storage.load(std::memory_order_relaxed);
+    return ProducerLane::at(segment_.at<Slot>(slots_offset) + lane * capacity, h, capacity, std::min(storage, capacity));
 }
 
 bool Producer::claim_lane() noexcept {
@@ -222,10 +225,7 @@ bool Producer::claim_lane() noexcept {
         switch (claim(*lane_header(lane), [&] { return reserve_lane(lane); })) {
             case ClaimResult::claimed: return keep_for_this_thread(lane);
             case ClaimResult::taken: break;
-            case ClaimResult::no_storage:
-                header()->impairment.store(static_cast<std::uint32_t>(Impairment::no_lane_storage),
-                                           std::memory_order_relaxed);
-                return false;
+            case ClaimResult::no_storage: return false;
         }
     }
     return false;
@@ -240,18 +240,41 @@ bool Producer::keep_for_this_thread(std::uint32_t lane) noexcept {
     return true;
 }
 
+// Its first step of storage.
 bool Producer::reserve_lane(std::uint32_t lane) noexcept {
-    const std::uint64_t bytes = settings_.slots_per_lane * sizeof(Slot);
-    const std::uint64_t offset = slots_offset + lane * bytes;
-    std::byte* const storage = segment_.data() + offset;
-    if (!populate(storage, bytes)) {
-        // An older kernel has no such advice: then reserve through the descriptor, if it still is ours.
-        if (errno != EINVAL || !owns_descriptor() || segment_.reserve(offset, bytes) != SegmentStatus::ok) {
-            madvise(storage, bytes, MADV_REMOVE);  // the pages that still got storage would serve nobody
-            return false;
-        }
-    }
+    Slot* const slots = segment_.at<Slot>(slots_offset) + std::uint64_t{lane} * settings_.slots_per_lane;
+    const std::uint32_t first_step = std::min(settings_.slots_per_lane, storage_step_slots);
+    if (!reserve_slots(slots, first_step)) return false;
+    lane_header(lane)->storage.store(first_step, std::memory_order_relaxed);
     raise_lanes_used(header()->lanes_used, lane + 1);
+    return true;
+}
+
+bool Producer::reserve_slots(Slot* slots, std::uint64_t count) noexcept {
+    std::byte* const begin = reinterpret_cast<std::byte*>(slots);
+    const std::uint64_t bytes = count * sizeof(Slot);
+    if (populate(begin, bytes)) return true;
+    // An older kernel has no such advice: then reserve through the descriptor, if it still is ours.
+    const auto offset = static_cast<std::uint64_t>(begin - segment_.data());
+    if (errno == EINVAL && owns_descriptor() && segment_.reserve(offset, bytes) == SegmentStatus::ok) return true;
+    madvise(begin, bytes, MADV_REMOVE);  // the pages that still got storage would serve nobody
+    header()->impairment.store(static_cast<std::uint32_t>(Impairment::no_lane_storage), std::memory_order_relaxed);
+    return false;
+}
+
+// Looks how far the aggregator has come, and gets more storage where that is what is lacking. Where there is none the lane
+// goes back, and the thread shares lane 0 from here on.
+bool Producer::own_lane_has_room() noexcept {
+    ProducerLane& lane = this_thread.lane;
+    if (lane.slots == nullptr) return false;
+    if (lane.refresh()) return true;
+    if (!lane.lacks_storage()) return false;
+    const std::uint64_t step = std::min<std::uint64_t>(storage_step_slots, lane.capacity - lane.storage);
+    if (!reserve_slots(lane.slots + lane.storage, step)) {
+        hand_back_lane(nullptr);
+        return false;
+    }
+    lane.add_storage(step);
     return true;
 }
 
@@ -275,10 +298,7 @@ void Producer::report_slowly(const Event& event) noexcept {
     if (mode == Mode::off) return;
     if (mode == Mode::active) {
         if (this_thread.lane.slots == nullptr && this_thread.wants_lane) this_thread.wants_lane = claim_lane();
-        if (this_thread.lane.slots != nullptr && this_thread.lane.refresh() &&
-            this_thread.lane.push(*tickets, event)) {
-            return;
-        }
+        if (own_lane_has_room() && this_thread.lane.push(*tickets, event)) return;
     }
     const std::lock_guard<std::mutex> lock(mutex_);
     report_under_mutex(event);

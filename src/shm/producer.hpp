@@ -88,6 +88,8 @@ private:
 
     bool claim_lane() noexcept;
     bool reserve_lane(std::uint32_t lane) noexcept;
+    bool reserve_slots(Slot* slots, std::uint64_t count) noexcept;
+    bool own_lane_has_room() noexcept;
     bool keep_for_this_thread(std::uint32_t lane) noexcept;
     bool owns_descriptor() const noexcept;
     ProducerLane lane_at(std::uint32_t lane) const noexcept;

@@ -53,7 +53,7 @@ public:
         while (used < lane + 1 && !header_->lanes_used.compare_exchange_weak(used, lane + 1)) {
         }
         ProducerLane result;
-        result.capacity = min_slots_per_lane;
+        result.capacity = result.storage = min_slots_per_lane;
         result.slots = slots_ + lane * result.capacity;
         result.header = lanes_ + lane;
         result.refresh();

@@ -102,7 +102,7 @@ private:
     using Lane = shm::BasicProducerLane<ModelAtomics>;
     using Slot = shm::BasicSlot<ModelAtomics>;
 
-    Lane lane_at(std::size_t index) { return Lane::at(slots_[index].data(), &headers_[index], 1); }
+    Lane lane_at(std::size_t index) { return Lane::at(slots_[index].data(), &headers_[index], 1, 1); }
 
     bool push_shared(const shm::Event& event) {
         if (shared_lane_.room() == 0 && !shared_lane_.refresh()) return false;

@@ -56,7 +56,7 @@ struct LaneClaimModel : rl::test_suite<LaneClaimModel, 3> {
         for (std::uint32_t i = 0; i < lanes; ++i) {
             if (shm::claim(headers[i], [&] { return reserve(i); }) != shm::ClaimResult::claimed) continue;
             require(has_storage[i].get(), "a lane has storage before its owner touches it");
-            Lane lane = Lane::at(slots[i].data(), &headers[i], capacity);
+            Lane lane = Lane::at(slots[i].data(), &headers[i], capacity, capacity);
             while (!lane.push(tickets, {shm::EventKind::allocation})) {
                 if (!lane.refresh()) yield();
             }

@@ -43,7 +43,7 @@ struct LaneModel : rl::test_suite<LaneModel, 2> {
     void thread(unsigned index) { index == 0 ? produce() : consume(); }
 
     void produce() {
-        Lane lane = Lane::at(slots.data(), &header, capacity);
+        Lane lane = Lane::at(slots.data(), &header, capacity, capacity);
         for (std::uint64_t id = 0; id < events; ++id) {
             while (!push(lane, id)) {
                 if (!lane.refresh()) yield();

@@ -70,7 +70,7 @@ struct OrderModel : rl::test_suite<OrderModel, 3> {
                 return true;
             };
             if (shm::claim(headers[i], reserve) == shm::ClaimResult::claimed) {
-                return Lane::at(slots[i].data(), &headers[i], capacity);
+                return Lane::at(slots[i].data(), &headers[i], capacity, capacity);
             }
             yield();
         }

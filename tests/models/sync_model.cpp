@@ -34,12 +34,12 @@ struct SyncModel : rl::test_suite<SyncModel, 2> {
     void thread(unsigned index) { index == 0 ? report_and_wait() : serve(); }
 
     void report_and_wait() {
-        Lane own = Lane::at(slots[1].data(), &headers[1], capacity);
+        Lane own = Lane::at(slots[1].data(), &headers[1], capacity, capacity);
         for (std::uint64_t i = 0; i < events; ++i) {
             require(own.push(tickets, {shm::EventKind::allocation}), "there is room");
         }
         if (twin != Twin::no_mark) {
-            Lane shared = Lane::at(slots[0].data(), &headers[0], capacity);
+            Lane shared = Lane::at(slots[0].data(), &headers[0], capacity, capacity);
             require(shared.push(tickets, shm::mark), "there is room");
         }
         const std::uint64_t awaited = tickets.load(std::memory_order_relaxed);

@@ -167,6 +167,30 @@ TEST_CASE("threads for whose lanes there is no room share one, and nothing is lo
     CHECK(program.finish().exited_with(0));
 }
 
+TEST_CASE("a thread whose lane finds no more storage in its first lap goes on in the shared one, and nothing is lost") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    PrivateShm shm("size=32m");
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 0 10 0 1");
+    program.sync();
+    shm.fill();
+    program("empty 2 20000");  // of the same thread: five laps
+    program.sync();
+    CHECK(dump_of_segments(name_space).find("no room for more rings") != std::string::npos);
+    shm.make_room();
+    program("empty 2 20000");
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    CHECK(snapshot.at("events").at("reported") == 40001);
+    CHECK(snapshot.at("events").at("unknown_frees") == 40000);
+    CHECK(snapshot.at("events").at("dropped") == 0);
+    CHECK(snapshot.at("aggregator").at("exact") == true);
+    CHECK(imbalance(snapshot) == "");
+    CHECK(program.finish().exited_with(0));
+}
+
 TEST_CASE("a buffer table that finds no room to grow loses nothing, is not called exact, and goes on when there is") {
     if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
     PrivateShm shm("size=64m");
