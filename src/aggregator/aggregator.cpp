@@ -112,10 +112,7 @@ Aggregator::Start Aggregator::start(std::string& message) {
     now_ns_ = monotonic_ns();
     history_.open(ledger_, now_ns_);
     // Every process there is before the first publication: what is not in it would look as if it were gone.
-    do {
-        now_ns_ = monotonic_ns();
-        look_for_processes();
-    } while (scan_is_due_);
+    look_for_processes(Look::to_the_end);
     liveness_is_due_ = true;  // nor what is gone as if it were there
     failure_lists_.take_over();
     release_orphans();
@@ -175,7 +172,7 @@ bool Aggregator::turn() {
     const bool may_look = now_ns_ >= next_scan_ns_;
     const bool scheduled_scan = may_look && now_ns_ - last_scan_ns_ >= scan_interval_ns;
     if (scheduled_scan) scan_is_due_ = liveness_is_due_ = true;
-    if (scan_is_due_ && may_look) look_for_processes();
+    if (scan_is_due_ && may_look) look_for_processes(Look::a_while);
     if (scheduled_scan) {
         for (const auto& unfinished : discovery_.scan(SegmentKind::temporary)) attacher_.remove_unfinished(unfinished);
     }
@@ -355,14 +352,15 @@ bool Aggregator::is_attached(const SegmentName& name) const noexcept {
     });
 }
 
-void Aggregator::look_for_processes() {
+void Aggregator::look_for_processes(Look look) {
     scan_is_due_ = false;
     last_scan_ns_ = now_ns_;
     std::uint64_t waiting = 0;
     std::size_t attached = 0;
     for (const auto& found : discovery_.scan(SegmentKind::process)) {
         if (is_attached(found.name)) continue;
-        if (attached == attached_per_look || (attached != 0 && monotonic_ns() - now_ns_ >= longest_look_ns)) {
+        const auto took_long = [&] { return attached != 0 && monotonic_ns() - now_ns_ >= longest_look_ns; };
+        if (look == Look::a_while && (attached == attached_per_look || took_long())) {
             scan_is_due_ = true;
             ++waiting;
             continue;

@@ -60,7 +60,8 @@ private:
 
     bool is_attached(const shm::SegmentName& name) const noexcept;
     std::size_t process_limit() const noexcept;
-    void look_for_processes();
+    enum class Look { a_while, to_the_end };
+    void look_for_processes(Look look);
     void inspect_processes();
     void look_for_ended();
     bool drain_to_the_end(TrackedProcess& process);

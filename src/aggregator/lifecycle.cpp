@@ -44,6 +44,11 @@ bool is_our_table(const Segment& table, std::uint64_t nonce) noexcept {
            h->nonce == nonce && h->boot_id == boot_id();
 }
 
+bool leads_to_a_file(const std::string& name) {
+    struct stat info {};
+    return lstat(path_of(name).c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
 // One that has not removes its segment itself when it ends, and leaves no record.
 bool has_said_anything(const TableHeader& table) noexcept {
     const ReportedCounters& believed = table.believed;
@@ -80,7 +85,11 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
     try {
         Segment segment;
         const SegmentStatus opened = open_process(found, segment);
-        if (opened != SegmentStatus::ok) return refused(opened);
+        if (opened != SegmentStatus::ok) {
+            refused(opened);
+            if (lacking == 0 && has_table(found)) lacking = EEXIST;  // we served it, and cannot any more
+            return nullptr;
+        }
         if (!is_ours_to_serve(found, segment)) return nullptr;
         const std::uint32_t slots_per_lane = check(segment, found.name);
         const bool is_sound = slots_per_lane != 0;
@@ -183,8 +192,9 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
     };
     try {
         const std::string owner = process_segment_name(name_space_, found.name.pid, found.name.nonce);
-        struct stat info {};
-        if (lstat(path_of(owner).c_str(), &info) == 0 && S_ISREG(info.st_mode)) return nullptr;
+        Segment segment;
+        const SegmentStatus owner_opened = open_process({owner, found.name}, segment);
+        if (owner_opened == SegmentStatus::ok || lacking_for(owner_opened) != 0) return nullptr;  // attach() sees to it
         Segment table;
         const SegmentStatus opened = table.open(found.file, bip::read_write, first_area_offset, first_area_offset);
         if (opened != SegmentStatus::ok) return refused(opened);
@@ -197,6 +207,12 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
             table.unlink();
             return nullptr;
         }
+        const bool is_there = leads_to_a_file(owner);
+        if (is_there && header.pid > 0 && (kill(header.pid, 0) == 0 || errno == EPERM)) {
+            lacking = EEXIST;  // when it ends
+            return nullptr;
+        }
+        if (is_there) remove_file(owner);
         // In place of the segment that is gone, one that says nothing; it goes with the table.
         Segment nothing;
         const SegmentStatus created = nothing.create(temporary_segment_name(name_space_, getpid(), random_nonce()),

@@ -56,8 +56,7 @@ SegmentStatus Table::create(shm::Segment& segment, const std::string& temporary_
 }
 
 SegmentStatus Table::attach() noexcept {
-    seed_ = header()->hash_seed;
-    multiplier_ = (seed_ * 0x9e3779b97f4a7c15) | 1;
+    hash_ = CellHash(header()->hash_seed);
     const std::uint32_t current = header()->current & 1;
     if (const SegmentStatus mapped = map_area(current); mapped != SegmentStatus::ok) return mapped;
     Area& area = areas_[current];
@@ -226,7 +225,7 @@ bool Table::copy(const Cell& cell) noexcept {
     std::uint64_t i = to.home_of(hash(cell.id));
     while (i < to.limit && to.cells[i].taken()) ++i;
     if (i >= to.limit && !reserve(i + 1)) return false;
-    to.cells[i] = cell;
+    to.cells[i].put(cell);
     return true;
 }
 
@@ -246,7 +245,7 @@ void Table::forget_copies() noexcept {
     while (end < to.limit && to.cells[end].taken()) ++end;
     for (std::uint64_t i = end; i-- > home_in_new(frontier);) {
         Cell& cell = to.cells[i];
-        if (cell.taken() && from.home_of(hash(cell.id)) >= frontier) cell = Cell{};
+        if (cell.taken() && from.home_of(hash(cell.id)) >= frontier) cell.clear();
     }
 }
 
@@ -254,15 +253,22 @@ void Table::forget_copies() noexcept {
 bool Table::extend_slack() noexcept {
     TableHeader* h = header();
     const std::uint32_t next = 1 - h->current;
-    AreaDescriptor longer = h->areas[next];
+    const std::uint64_t file_bytes = segment_.file_bytes();
+    const AreaDescriptor before = h->areas[next];
+    AreaDescriptor longer = before;
     longer.slack *= 2;
     const std::uint64_t bytes = shm::round_to_page((longer.homes + longer.slack) * sizeof(Cell));
     if (segment_.extend(longer.file_offset + bytes) != SegmentStatus::ok) return false;
     log_.begin(h->own_pid, h->nonce);
     save_growth_state();
     h->areas[next] = longer;
+    const bool mapped = map_area(next) == SegmentStatus::ok;
+    if (!mapped) {
+        h->areas[next] = before;
+        segment_.extend(file_bytes);
+    }
     log_.commit();
-    return map_area(next) == SegmentStatus::ok;
+    return mapped;
 }
 
 void Table::finish_growth() noexcept {

@@ -98,18 +98,11 @@ private:
         std::uint64_t file_offset = 0;
         boost::interprocess::mapped_region region;
 
-        std::uint64_t home_of(std::uint64_t hash) const noexcept {
-            return static_cast<std::uint64_t>(static_cast<Wide>(hash) * homes >> 64);
-        }
+        std::uint64_t home_of(std::uint64_t hash) const noexcept { return CellHash::home_of(hash, homes); }
     };
 
     TableHeader* header() const noexcept { return header_; }
-    // Multiply, fold, multiply, with secrets: a process must not be able to choose ids that collide.
-    std::uint64_t hash(std::uint64_t id) const noexcept {
-        std::uint64_t x = (id ^ seed_) * multiplier_;
-        x ^= x >> 32;
-        return x * 0xbf58476d1ce4e5b9;
-    }
+    std::uint64_t hash(std::uint64_t id) const noexcept { return hash_(id); }
     Area& area_of(std::uint64_t hash) noexcept;
     std::uint64_t first_in_use(const Area& area) const noexcept {
         return header()->growing != 0 && &area == &areas_[header()->current] ? header()->frontier : 0;
@@ -147,8 +140,7 @@ private:
     UndoLog& log_;
     TableHeader* const header_;
     Area areas_[2];
-    std::uint64_t seed_ = 0;        // both from the header's hash_seed
-    std::uint64_t multiplier_ = 0;
+    CellHash hash_;
     std::uint64_t released_cells_ = 0;   // of the area being emptied
 };
 

@@ -11,6 +11,7 @@
 // nobody looks at yet while the table grows (table.cpp).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -35,6 +36,21 @@ struct Cell {
     static std::uint64_t pack(std::uint64_t size, std::uint8_t type) noexcept {
         return size | std::uint64_t{type} << 48 | std::uint64_t{1} << 56;
     }
+
+    // Without the undo log: killed at any instruction, this is free, or taken and whole.
+    void put(const Cell& cell) noexcept {
+        id = cell.id;
+        sequence = cell.sequence;
+        device = cell.device;
+        born_seconds = cell.born_seconds;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        size_type_state = cell.size_type_state;
+    }
+    void clear() noexcept {
+        size_type_state = 0;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        *this = Cell{};
+    }
 };
 static_assert(sizeof(Cell) == 32, "two cells per cache line");
 
@@ -53,6 +69,25 @@ struct UsageCell {
     std::uint64_t live_bytes() const noexcept { return buffer_bytes + gauge_bytes; }
 };
 static_assert(sizeof(UsageCell) == 256, "16 cells per page");
+
+// Where ids lie. Multiply, fold, multiply, with secrets: a process must not be able to choose ids that collide.
+class CellHash {
+public:
+    explicit CellHash(std::uint64_t seed = 0) noexcept : seed_(seed), multiplier_((seed * 0x9e3779b97f4a7c15) | 1) {}
+    std::uint64_t operator()(std::uint64_t id) const noexcept {
+        std::uint64_t x = (id ^ seed_) * multiplier_;
+        x ^= x >> 32;
+        return x * 0xbf58476d1ce4e5b9;
+    }
+    static std::uint64_t home_of(std::uint64_t hash, std::uint64_t homes) noexcept {
+        __extension__ using Wide = unsigned __int128;
+        return static_cast<std::uint64_t>(static_cast<Wide>(hash) * homes >> 64);
+    }
+
+private:
+    std::uint64_t seed_;
+    std::uint64_t multiplier_;
+};
 
 // Cells of one area: `cells` of address space for homes, and `slack` more for the run that starts at the last home.
 struct AreaDescriptor {

@@ -44,6 +44,8 @@ bool Coalescer::may_queue() const noexcept {
 Coalescer::Epoch& Coalescer::open_epoch() {
     const bool all_sealed = epochs_.empty() || (epochs_.size() == 1 && phase_ != Phase::seal) || epochs_.back().close;
     if (!all_sealed) return epochs_.back();
+    // A close matters to what is live before it.
+    if (!epochs_.empty() && (!epochs_.back().ids.empty() || !earlier_.empty())) earlier_.push_back(&epochs_.back());
     if (spare_.empty()) {
         epochs_.emplace_back();
     } else {
@@ -56,6 +58,10 @@ Coalescer::Epoch& Coalescer::open_epoch() {
 void Coalescer::recycle_front() noexcept {
     constexpr std::size_t small_map = 16 * 1024;
     Epoch& sent = epochs_.front();
+    if (!earlier_.empty() && earlier_.front() == &sent) {
+        const auto has_ids = [&](const Epoch* epoch) { return epoch != &sent && !epoch->ids.empty(); };
+        earlier_.erase(earlier_.begin(), std::find_if(earlier_.begin(), earlier_.end(), has_ids));
+    }
     if (!spare_.empty() || sent.ids.bucket_count() > small_map) {
         epochs_.pop_front();
         return;
@@ -68,15 +74,15 @@ bool Coalescer::absorb_for_id(const Event& event) {
     auto& ids = open_epoch().ids;
     const auto at = ids.try_emplace(event.id).first;
     IdEvents& list = at->second;
-    if (list.length >= max_events_per_id) {
-        fold(list, event.id);
-        if (list.length >= max_events_per_id) return false;
-    }
+    if (list.length >= max_events_per_id) return false;
     if (is_free(event.kind)) {
         append_free(list, event);
         // What this free completes goes at once. So the lists stay short, nothing is ever searched for, and what waits is
         // bounded by the live set and the queue.
-        fold(list, event.id);
+        try {
+            fold(list, event.id);
+        } catch (...) {  // no memory: it is held as it is
+        }
         if (list.length == 0) ids.erase(at);
     } else if (!replace_live_allocation(list, event)) {
         append(list, event);
@@ -122,21 +128,26 @@ bool Coalescer::replace_live_allocation(IdEvents& list, const Event& event) {
 
 bool Coalescer::absorb_latest(const Event& event) {
     Epoch& epoch = open_epoch();
-    if (event.kind == EventKind::usage) {
-        const auto [lowest, is_first] = epoch.lowest.try_emplace(key_of(event), event.size);
-        lowest->second = std::min(lowest->second, event.size);
-        events_ += is_first;
-    }
     const std::uint64_t number = next_number_++;
     const auto [at, inserted] = epoch.latest.try_emplace(latest_key(event), Latest{event, number});
+    Event& known = at->second.event;
+    const bool is_failure = event.kind == EventKind::allocation_failure;
+    if (!inserted && is_failure && known.count > std::numeric_limits<std::uint32_t>::max() - event.count) return false;
+    if (event.kind == EventKind::usage) {
+        try {
+            note_lowest(epoch, event);
+        } catch (...) {  // no memory: neither or both
+            if (inserted) epoch.latest.erase(at);
+            throw;
+        }
+    }
     if (event.kind == EventKind::describe_device && event.count == 0) forget_rest_of_name(epoch, event.device);
     if (inserted) {
         ++events_;
         return true;
     }
     at->second.number = number;
-    Event& known = at->second.event;
-    if (event.kind == EventKind::allocation_failure) {
+    if (is_failure) {
         known.size = event.size;
         known.count += event.count;
     } else {
@@ -144,6 +155,12 @@ bool Coalescer::absorb_latest(const Event& event) {
         known = event;
     }
     return true;
+}
+
+void Coalescer::note_lowest(Epoch& epoch, const Event& gauge) {
+    const auto [lowest, is_first] = epoch.lowest.try_emplace(key_of(gauge), gauge.size);
+    lowest->second = std::min(lowest->second, gauge.size);
+    events_ += is_first;
 }
 
 // A name starts anew: what was left of an older, longer one is no part of it.
@@ -170,9 +187,10 @@ bool Coalescer::absorb_close(const Event& event) {
     return true;
 }
 
+// Or may be: of more epochs than a hook has time for all are taken to have it.
 bool Coalescer::is_in_earlier_epoch(std::uint64_t id) const noexcept {
-    return std::any_of(epochs_.begin(), std::prev(epochs_.end()),
-                       [&](const Epoch& epoch) { return epoch.ids.contains(id); });
+    return earlier_.size() > most_epochs ||
+           std::any_of(earlier_.begin(), earlier_.end(), [&](const Epoch* epoch) { return epoch->ids.contains(id); });
 }
 
 // Buffers allocated in this epoch and still live on the device that closes were released by that; but not where the
@@ -254,12 +272,10 @@ void Coalescer::LiveEntries::begin_list() noexcept {
     others_ = size();
 }
 
-// Leaves in live_ what the id's events in the epochs before the open one leave live. Of more epochs than a hook has time
-// for it takes none: as if all of them were sent.
+// Leaves in live_ what the id's events in the epochs before the open one leave live.
 void Coalescer::find_what_earlier_epochs_leave_live(std::uint64_t id) {
-    constexpr std::size_t most_epochs = 64;
-    if (epochs_.size() > most_epochs) return;
-    for (auto epoch = epochs_.begin(); std::next(epoch) != epochs_.end(); ++epoch) {
+    live_.clear();
+    for (const Epoch* epoch : earlier_) {
         if (const auto found = epoch->ids.find(id); found != epoch->ids.end()) local_effect(found->second);
         for (std::size_t i = live_.size(); epoch->close && i-- > 0;) {
             if (ops_[live_[i].op].event.device == epoch->close->device) live_.erase(i);
@@ -330,10 +346,8 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
 // may do that even if it found some in the list, so the first of them stays, as one that no longer counts as a report.
 void Coalescer::fold(IdEvents& list, std::uint64_t id) {
     if (list.length < 2) return;  // no allocation with its free
-    // A list that is pinned grows. Memory comes before the counts of a program that reuses what it never freed.
-    constexpr std::uint32_t longest_pinned = 256;
-    live_.clear();
-    if (list.length < longest_pinned) find_what_earlier_epochs_leave_live(id);
+    if (earlier_.size() > most_epochs) return;  // more than a hook has time for: it is held as it is
+    find_what_earlier_epochs_leave_live(id);
     const LocalEffect effect = local_effect(list);
     if (effect.balanced_length == 0) return;
     // First what may fail for want of memory.

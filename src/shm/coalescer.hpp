@@ -57,6 +57,7 @@ public:
 private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
     static constexpr std::uint32_t max_events_per_id = 8192;
+    static constexpr std::size_t most_epochs = 64;  // that a hook looks through
     static constexpr std::uint64_t verbatim_share = 16;  // the queue takes this part of the limit
 
     struct Op {
@@ -131,6 +132,7 @@ private:
     bool may_queue() const noexcept;
     bool absorb_for_id(const Event& event);
     bool absorb_latest(const Event& event);
+    void note_lowest(Epoch& epoch, const Event& gauge);
     bool absorb_close(const Event& event);
     bool is_in_earlier_epoch(std::uint64_t id) const noexcept;
     void fold_on_close(Epoch& epoch, std::uint16_t device);
@@ -181,6 +183,7 @@ private:
     std::vector<Op, MappedAllocator<Op>> ops_;
     std::uint32_t free_op_ = none;
     std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
+    std::vector<Epoch*, MappedAllocator<Epoch*>> earlier_;  // those before the last one, from the first with ids on
     std::list<Epoch, MappedAllocator<Epoch>> spare_;   // at most one, empty: entering this state must not cost system calls
     std::uint64_t next_number_ = 0;
     // Scratch.
@@ -277,11 +280,12 @@ bool Coalescer::send_ids(Epoch& epoch, Push& push) {
 
 template <class Push>
 bool Coalescer::send_latest(Epoch& epoch, Push& push) {
-    by_number_.clear();
-    for (const auto& [key, latest] : epoch.latest) by_number_.emplace_back(latest.number, key);
-    std::sort(by_number_.begin(), by_number_.end());
-    for (const auto& [number, key] : by_number_) {
-        const auto at = epoch.latest.find(key);
+    if (by_number_.empty()) {  // else it is being sent, the first last
+        for (const auto& [key, latest] : epoch.latest) by_number_.emplace_back(latest.number, key);
+        std::sort(by_number_.begin(), by_number_.end(), std::greater<>());
+    }
+    for (; !by_number_.empty(); by_number_.pop_back()) {
+        const auto at = epoch.latest.find(by_number_.back().second);
         if (!push(at->second.event)) return false;
         epoch.latest.erase(at);
         --events_;

@@ -304,14 +304,18 @@ void Producer::report_slowly(const Event& event) noexcept {
     report_under_mutex(event);
 }
 
-void Producer::report_under_mutex(const Event& event) noexcept {
+// False if it was dropped, and counted.
+bool Producer::report_under_mutex(const Event& event) noexcept {
     // Tickets order events whichever lane they take: lane 0 also is what a full lane spills into.
     const auto spill = [&] { return push_shared(event, event.reports()); };
     if (settings_.drop_on_overflow) {
-        if (!spill()) header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
-        return;
+        if (spill()) return true;
+        header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
+        return false;
     }
-    spill_or_hold(gate, spill, [&] { absorb(event); });
+    bool taken = true;
+    spill_or_hold(gate, spill, [&] { taken = absorb(event); });
+    return taken;
 }
 
 // One slot in lane 0. `reports` of the program's reports go out with it directly, not through the coalescer.
@@ -341,7 +345,7 @@ void Producer::report_name(std::uint16_t device, const char* name) noexcept {
         Event event{EventKind::describe_device, 0, device, offset, 0, 0};
         std::memcpy(&event.id, padded + offset, sizeof event.id);
         std::memcpy(&event.size, padded + offset + sizeof event.id, sizeof event.size);
-        report_under_mutex(event);
+        if (!report_under_mutex(event)) return;  // else the rest would be laid over an older name
     }
 }
 
@@ -351,10 +355,11 @@ void Producer::count_rejected() noexcept {
 
 // --- coalescing -----------------------------------------------------------------------------------------------------
 
-void Producer::absorb(const Event& event) noexcept {
+bool Producer::absorb(const Event& event) noexcept {
     constexpr std::uint64_t slots_per_report = 64;  // bounds what one hook does on behalf of the others
     header()->coalescing.store(1, std::memory_order_relaxed);
-    if (!coalescer_.absorb(event)) {
+    const bool taken = coalescer_.absorb(event);
+    if (!taken) {
         header()->dropped.fetch_add(event.reports(), std::memory_order_relaxed);
         header()->impairment.store(static_cast<std::uint32_t>(Impairment::coalescing_limit),
                                    std::memory_order_relaxed);
@@ -364,6 +369,7 @@ void Producer::absorb(const Event& event) noexcept {
     shared_lane_.refresh();
     const bool flushed = shared_lane_.room() >= shared_lane_.capacity / 2 && flush(slots_per_report);
     if (!flushed) flusher_.ensure_running([](void* producer) { return flusher_main(producer); }, this);
+    return taken;
 }
 
 // Sends what was coalesced into lane 0, with fresh tickets. When all of it is out the process is active again.

@@ -95,9 +95,9 @@ private:
     ProducerLane lane_at(std::uint32_t lane) const noexcept;
     static void hand_back_lane(void* lane_plus_one) noexcept;
 
-    void report_under_mutex(const Event& event) noexcept;
+    bool report_under_mutex(const Event& event) noexcept;
     bool push_shared(const Event& event, std::uint64_t reports) noexcept;
-    void absorb(const Event& event) noexcept;
+    bool absorb(const Event& event) noexcept;
     bool flush(std::uint64_t max_slots) noexcept;
     template <class Push>
     bool send_coalesced(Push&& push) noexcept;

@@ -328,6 +328,26 @@ TEST_CASE("a segment that is broken when an aggregator starts costs its process 
     if (kind == "a directory") fs::remove(segment.path());
 }
 
+TEST_CASE("a process whose segment nobody may open any more waits, and is released when it ends") {
+    Scene scene;
+    const std::string link_name = "/dev/shm/" + scene.name_space().name() + ".second-name";
+    REQUIRE(link(scene.liars_segment().path().c_str(), link_name.c_str()) == 0);
+    scene.restart_aggregator();
+    json snapshot = shmtop_json(scene.name_space());
+    CHECK(snapshot.at("events").at("waiting_processes") == 1);
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    CHECK(device_row(snapshot, liars_device).at("live_buffers") == 100);
+    scene.check_bystander();
+    scene.liar().child().kill();
+    REQUIRE(eventually([&] { return exited_row(shmtop_json(scene.name_space()), scene.liar().pid()).is_object(); }));
+    snapshot = shmtop_json(scene.name_space());
+    CHECK(exited_row(snapshot, scene.liar().pid()).at("exact") == false);
+    CHECK(device_row(snapshot, liars_device).at("live_buffers") == 0);
+    CHECK(snapshot.at("events").at("reported") == 102);
+    CHECK(eventually([&] { return shmtop_json(scene.name_space()).at("events").at("waiting_processes") == 0; }));
+    CHECK(unlink(link_name.c_str()) == 0);
+}
+
 TEST_CASE("counters that a process takes back are a lie") {
     Scene scene;
     const ForeignSegment segment = scene.liars_segment();

@@ -44,25 +44,33 @@ bool is_closed(const TableHeader& header, const Cell& cell) {
     });
 }
 
+// While entries move to a larger area each is in one of the two, as the frontier tells: what is copied beyond it, or was
+// left behind it, says nothing.
+bool is_in_its_area(const TableHeader& header, bool is_current, const Cell& cell) {
+    if (header.growing == 0) return true;
+    const aggregator::CellHash hash(header.hash_seed);
+    const std::uint64_t home = hash.home_of(hash(cell.id), header.areas[header.current & 1].homes);
+    return (home >= header.frontier) == is_current;
+}
+
 // False: the visitor has seen enough.
-bool show(const TableHeader& header, const Cell& cell, std::uint64_t now_s, const Visit& visit) {
-    if (!cell.taken() || cell.type() >= shm::type_count || is_closed(header, cell)) return true;
+bool show(const TableHeader& header, bool is_current, const Cell& cell, std::uint64_t now_s, const Visit& visit) {
+    if (!cell.taken() || !is_in_its_area(header, is_current, cell) || cell.type() >= shm::type_count || is_closed(header, cell)) return true;
     const std::uint64_t age_s = now_s > cell.born_seconds ? now_s - cell.born_seconds : 0;
     return visit({cell.id, cell.size(), cell.sequence, cell.device, cell.type(), age_s * 1'000'000'000});
 }
 
-void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, std::uint64_t first_cell,
-               const Visit& visit) {
+void scan_area(int fd, const TableHeader& header, bool is_current, const Visit& visit) {
+    const AreaDescriptor& area = header.areas[is_current ? header.current & 1 : 1 - (header.current & 1)];
     struct stat info {};
     if (fstat(fd, &info) != 0) return;
     const auto file_bytes = static_cast<std::uint64_t>(info.st_size);
     // The descriptor may be half-written: never past the file.
     if (area.file_offset > file_bytes) return;
-    const std::uint64_t cells_there = std::min(area.homes + area.slack, (file_bytes - area.file_offset) / sizeof(Cell));
-    std::uint64_t left = cells_there - std::min(first_cell, cells_there);
-    std::uint64_t offset = area.file_offset + (cells_there - left) * sizeof(Cell);
+    std::uint64_t left = std::min(area.homes + area.slack, (file_bytes - area.file_offset) / sizeof(Cell));
+    std::uint64_t offset = area.file_offset;
     const std::uint64_t now_s = shm::monotonic_ns() / 1'000'000'000;
-    std::vector<Cell> buffer(cells_per_read);
+    std::vector<Cell> cells(cells_per_read);
     while (left > 0) {
         // Skips what was never touched or was given back.
         const off_t data = lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
@@ -71,17 +79,17 @@ void scan_area(int fd, const TableHeader& header, const AreaDescriptor& area, st
         if (skipped >= left) return;
         left -= skipped;
         offset += skipped * sizeof(Cell);
-        const std::size_t count = std::min<std::uint64_t>(left, buffer.size());
-        if (!read_at(fd, buffer.data(), count * sizeof(Cell), offset)) return;
+        const std::size_t count = std::min<std::uint64_t>(left, cells.size());
+        if (!read_at(fd, cells.data(), count * sizeof(Cell), offset)) return;
         for (std::size_t i = 0; i < count; ++i) {
-            if (!show(header, buffer[i], now_s, visit)) return;
+            if (!show(header, is_current, cells[i], now_s, visit)) return;
         }
         left -= count;
         offset += count * sizeof(Cell);
     }
 }
 
-// While entries move to a larger area each is in one of the two; a copy caught on the way is in both.
+// An entry that moved between two looks is in both.
 void keep_one_of_each(std::vector<LiveBuffer>& buffers) {
     std::sort(buffers.begin(), buffers.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
     buffers.erase(std::unique(buffers.begin(), buffers.end(),
@@ -92,10 +100,8 @@ void keep_one_of_each(std::vector<LiveBuffer>& buffers) {
 // One pass over the areas. `header` is the newest one afterwards; whether nothing changed meanwhile.
 bool pass(int fd, TableHeader& header, const Visit& visit) {
     const TableHeader before = header;
-    const std::uint32_t current = before.current & 1;
-    const bool is_growing = before.growing != 0;
-    scan_area(fd, before, before.areas[current], is_growing ? before.frontier : 0, visit);
-    if (is_growing) scan_area(fd, before, before.areas[1 - current], 0, visit);
+    scan_area(fd, before, true, visit);
+    if (before.growing != 0) scan_area(fd, before, false, visit);
     return read_header(fd, header) && is_same_moment(before, header);
 }
 
