@@ -142,6 +142,7 @@ bool Aggregator::take_stock() {
 void Aggregator::release_orphans() {
     has_orphans_ = false;
     for (const auto& table : discovery_.scan(SegmentKind::table)) {
+        if (is_attached(table.name)) continue;
         int lacking = 0;
         if (auto orphan = attacher_.adopt_orphan(table, lacking)) end(*orphan);
         has_orphans_ = has_orphans_ || lacking != 0;

@@ -87,7 +87,7 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
         const SegmentStatus opened = open_process(found, segment);
         if (opened != SegmentStatus::ok) {
             refused(opened);
-            if (lacking == 0 && has_table(found)) lacking = EEXIST;  // we served it, and cannot any more
+            if (lacking == 0 && has_table(found)) lacking = ENOTSUP;  // we served it, and cannot any more
             return nullptr;
         }
         if (!is_ours_to_serve(found, segment)) return nullptr;
@@ -209,7 +209,7 @@ std::unique_ptr<TrackedProcess> Attacher::adopt_orphan(const Discovery::Found& f
         }
         const bool is_there = leads_to_a_file(owner);
         if (is_there && header.pid > 0 && (kill(header.pid, 0) == 0 || errno == EPERM)) {
-            lacking = EEXIST;  // when it ends
+            lacking = ENOTSUP;  // when it ends
             return nullptr;
         }
         if (is_there) remove_file(owner);

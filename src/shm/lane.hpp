@@ -68,7 +68,6 @@ struct BasicProducerLane {
     // The next `count` slots have got some.
     void add_storage(std::uint64_t count) noexcept {
         storage += count;
-        header->storage.store(static_cast<std::uint32_t>(storage), std::memory_order_relaxed);
         refresh();
     }
 

@@ -109,9 +109,6 @@ struct BasicLaneHeader {
     alignas(line_bytes) typename Atomics::template Shared<std::uint64_t> write_position;
     // Released by the thread that hands the lane back, acquired by the next claim. See lane_claim.hpp.
     typename Atomics::template Shared<LaneState> state;
-    // Slots that have storage, from the first on; handed on with the lane. Lane 0 has it all from the beginning: it is what is
-    // left when there is no more.
-    typename Atomics::template Shared<std::uint32_t> storage;
     // Slots below are free again. Release by the aggregator after the batch is committed, acquire by the producer.
     alignas(line_bytes) typename Atomics::template Shared<std::uint64_t> read_position;
 };

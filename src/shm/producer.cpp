@@ -113,7 +113,7 @@ bool Producer::start() noexcept {
         owner_pid_.store(getpid(), std::memory_order_release);
         if (!handlers_installed) {
             // Without a key a thread cannot hand its lane back, so it would be lost: such a process is not tracked.
-            if (pthread_key_create(&thread_exit_key, hand_back_lane) != 0) return false;
+            if (pthread_key_create(&thread_exit_key, at_thread_exit) != 0) return false;
             pthread_atfork(nullptr, nullptr, start_over_in_child);
             handlers_installed = true;
         }
@@ -146,6 +146,7 @@ bool Producer::create_segment() noexcept {
             segment_.close();
             return false;
         }
+        storage_[shared_lane] = settings_.slots_per_lane;
         shared_lane_ = lane_at(shared_lane);
         tickets = &header()->tickets;
         return true;
@@ -173,7 +174,6 @@ void Producer::fill_header() noexcept {
     h->pid_namespace = own_pid_namespace();
     own_comm(h->comm);
     lane_header(shared_lane)->state.store(LaneState::claimed, std::memory_order_relaxed);
-    lane_header(shared_lane)->storage.store(settings_.slots_per_lane, std::memory_order_relaxed);
     h->lanes_used.store(1, std::memory_order_relaxed);
     h->magic.store(process_magic, std::memory_order_release);
 }
@@ -215,9 +215,8 @@ void Producer::let_go_of_parents() noexcept {
 
 ProducerLane Producer::lane_at(std::uint32_t lane) const noexcept {
     const std::uint64_t capacity = settings_.slots_per_lane;
-    LaneHeader* const h = lane_header(lane);
-    const std::uint64_t storage = h->storage.load(std::memory_order_relaxed);
-    return ProducerLane::at(segment_.at<Slot>(slots_offset) + lane * capacity, h, capacity, std::min(storage, capacity));
+    return ProducerLane::at(segment_.at<Slot>(slots_offset) + lane * capacity, lane_header(lane), capacity,
+                            storage_[lane]);
 }
 
 bool Producer::claim_lane() noexcept {
@@ -245,7 +244,7 @@ bool Producer::reserve_lane(std::uint32_t lane) noexcept {
     Slot* const slots = segment_.at<Slot>(slots_offset) + std::uint64_t{lane} * settings_.slots_per_lane;
     const std::uint32_t first_step = std::min(settings_.slots_per_lane, storage_step_slots);
     if (!reserve_slots(slots, first_step)) return false;
-    lane_header(lane)->storage.store(first_step, std::memory_order_relaxed);
+    storage_[lane] = first_step;
     raise_lanes_used(header()->lanes_used, lane + 1);
     return true;
 }
@@ -271,7 +270,7 @@ bool Producer::own_lane_has_room() noexcept {
     if (!lane.lacks_storage()) return false;
     const std::uint64_t step = std::min<std::uint64_t>(storage_step_slots, lane.capacity - lane.storage);
     if (!reserve_slots(lane.slots + lane.storage, step)) {
-        hand_back_lane(nullptr);
+        hand_back_own_lane();
         return false;
     }
     lane.add_storage(step);
@@ -280,14 +279,19 @@ bool Producer::own_lane_has_room() noexcept {
 
 bool Producer::owns_descriptor() const noexcept { return segment_.is_open_on(segment_.fd()); }
 
-void Producer::hand_back_lane(void* lane_plus_one) noexcept {
-    // Destructors that run after this one may still report: they share lane 0.
-    if (this_thread.lane.header == nullptr) return;  // forked meanwhile
-    (void)lane_plus_one;
-    LaneHeader* const lane = this_thread.lane.header;
+// Destructors that run after this may still report: they share lane 0.
+void Producer::hand_back_own_lane() noexcept {
+    const ProducerLane lane = this_thread.lane;
     this_thread.lane = ProducerLane{};
     this_thread.wants_lane = false;
-    hand_back(*lane);
+    storage_[static_cast<std::size_t>(lane.header - lane_header(0))] = static_cast<std::uint32_t>(lane.storage);
+    hand_back(*lane.header);
+}
+
+// A lane of a process that has no producer is its parent's.
+void Producer::at_thread_exit(void*) noexcept {
+    const bool is_ours = gate.made.load(std::memory_order_acquire);
+    if (is_ours && this_thread.lane.header != nullptr) instance().hand_back_own_lane();  // else it is back already
 }
 
 // --- the slow path --------------------------------------------------------------------------------------------------

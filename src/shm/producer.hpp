@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -93,7 +94,8 @@ private:
     bool keep_for_this_thread(std::uint32_t lane) noexcept;
     bool owns_descriptor() const noexcept;
     ProducerLane lane_at(std::uint32_t lane) const noexcept;
-    static void hand_back_lane(void* lane_plus_one) noexcept;
+    void hand_back_own_lane() noexcept;
+    static void at_thread_exit(void* lane_plus_one) noexcept;
 
     bool report_under_mutex(const Event& event) noexcept;
     bool push_shared(const Event& event, std::uint64_t reports) noexcept;
@@ -121,6 +123,9 @@ private:
     std::uint64_t start_ticks_ = 0;
     Segment segment_;
     ProducerLane shared_lane_;
+    // Slots of each lane that have storage, from the first on: its owner's, handed on with the lane. Not in the segment,
+    // where somebody else could write it. Lane 0 has it all from the beginning: it is what is left when there is no more.
+    std::array<std::uint32_t, lane_count> storage_{};
     Coalescer coalescer_;
     Flusher flusher_;
 };

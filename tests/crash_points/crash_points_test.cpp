@@ -101,12 +101,18 @@ Scenario with_a_past() {
     return scenario;
 }
 
-// The survivor's table is so large that it grows in steps: it dies in the first, the rest is its successor's.
-Scenario with_a_large_table() {
+// What the worlds below are not about.
+Scenario of_processes_that_say_little() {
     Scenario scenario;
     scenario.casualty_unserved = {"alloc 3 1 0 1"};
     scenario.late = {"alloc 6 10 0 1"};
     scenario.folding = {"alloc 7 10 0 1"};
+    return scenario;
+}
+
+// The survivor's table is so large that it grows in steps: it dies in the first, the rest is its successor's.
+Scenario with_a_large_table() {
+    Scenario scenario = of_processes_that_say_little();
     scenario.survivor_ring_events = "131072";
     scenario.survivor_served = {"fill 1 98304 0 0 1000 10"};
     scenario.survivor_unserved = {"alloc 0 1 0 1", "alloc 0 1 0 2", "free 1500", "alloc 1 1 0 3"};
@@ -117,11 +123,10 @@ Scenario with_a_large_table() {
 // One process lied while nobody served it, and ended: it is quarantined when that is come across, and ends at once. Of
 // another one that ended, the segment is gone.
 Scenario with_a_liar_and_an_orphan() {
-    Scenario scenario;
+    Scenario scenario = of_processes_that_say_little();
     scenario.casualty_served = {"alloc 3 1 0 1", "alloc 3 2 0 2", "free 1"};
+    scenario.casualty_unserved = {};
     scenario.casualty_loses_segment = true;
-    scenario.late = {"alloc 6 10 0 1"};
-    scenario.folding = {"alloc 7 10 0 1"};
     scenario.liar_served = {"alloc 8 10 0 1", "alloc 8 20 0 2", "usage 8 5 7"};
     scenario.liar_unserved = {"alloc 8 40 0 3", "alloc 9 80 0 4"};
     scenario.survivor_unserved = {"alloc 0 1 0 1", "alloc 8 1 0 2", "free 1"};
@@ -132,10 +137,7 @@ Scenario with_a_liar_and_an_orphan() {
 // The survivor uses more memories than its table has storage for, and then more buffers: its events wait, for the
 // successor.
 Scenario without_room() {
-    Scenario scenario;
-    scenario.casualty_unserved = {"alloc 3 1 0 1"};
-    scenario.late = {"alloc 6 10 0 1"};
-    scenario.folding = {"alloc 7 10 0 1"};
+    Scenario scenario = of_processes_that_say_little();
     for (int memory = 0; memory < 64; ++memory) {
         scenario.survivor_served.push_back(fmt::format("usage {} {} 1000", 10 + memory / 6, memory % 6));
     }

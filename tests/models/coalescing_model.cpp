@@ -67,6 +67,24 @@ public:
         mutex_.unlock();
     }
 
+    // Threads 2 and 3: the drain, which makes its passes, and the flusher. False of the program's own.
+    template <class Pass>
+    bool serve(unsigned thread, Pass&& pass) {
+        for (int i = 0; thread == 2 && i < 4; ++i) pass();
+        for (int i = 0; thread == 3 && i < 2; ++i) flush_under_mutex();
+        return thread >= 2;
+    }
+    // What both do in the end.
+    template <class Pass>
+    void settle(std::uint64_t rounds, Pass&& pass) {
+        for (std::uint64_t i = 0; i < rounds; ++i) {
+            pass();
+            flush_under_mutex();
+        }
+        pass();
+        require(is_active(), "the process is active when nothing is held");
+    }
+
     // As the flusher's thread and trackshm_sync do: it ends the coalescing with another thread's event.
     void flush_under_mutex() {
         mutex_.lock();
@@ -185,17 +203,15 @@ struct OrderAcrossCoalescing : rl::test_suite<OrderAcrossCoalescing, 4>, Process
     }
 
     void thread(unsigned index) {
-        if (index == 2) {
-            for (int i = 0; i < 4; ++i) pass();
-        } else if (index == 3) {
-            for (int i = 0; i < 2; ++i) flush_under_mutex();
-        } else {
-            for (std::uint64_t i = done[index].load(std::memory_order_relaxed); i < events_per_thread; ++i) {
-                const std::uint64_t seen_of_other = done[1 - index].load(std::memory_order_acquire);
-                report(index, event_of(index * events_per_thread + i, seen_of_other));
-                done[index].store(i + 1, std::memory_order_release);
-                if (index == 0 && i == 1) finish();
-            }
+        if (!serve(index, [&] { pass(); })) report_all(index);
+    }
+
+    void report_all(unsigned index) {
+        for (std::uint64_t i = done[index].load(std::memory_order_relaxed); i < events_per_thread; ++i) {
+            const std::uint64_t seen_of_other = done[1 - index].load(std::memory_order_acquire);
+            report(index, event_of(index * events_per_thread + i, seen_of_other));
+            done[index].store(i + 1, std::memory_order_release);
+            if (index == 0 && i == 1) finish();
         }
     }
 
@@ -218,13 +234,8 @@ struct OrderAcrossCoalescing : rl::test_suite<OrderAcrossCoalescing, 4>, Process
     }
 
     void after() {
-        for (std::uint64_t i = 0; i <= events; ++i) {
-            pass();
-            flush_under_mutex();
-        }
-        pass();
+        settle(events + 1, [&] { pass(); });
         for (const bool one : applied) require(one, "an event is applied in the end");
-        require(is_active(), "the process is active when nothing is held");
     }
 };
 
@@ -254,18 +265,16 @@ struct HandoverAcrossCoalescing : rl::test_suite<HandoverAcrossCoalescing, 4>, P
     }
 
     void thread(unsigned index) {
-        if (index == 2) {
-            for (int i = 0; i < 4; ++i) pass();
-        } else if (index == 3) {
-            for (int i = 0; i < 2; ++i) flush_under_mutex();
-        } else {
-            // Each frees what the other allocated, and allocates it anew.
-            for (std::uint64_t i = 1; i < events; ++i) {
-                if ((i + 1) / 2 % 2 != index) continue;
-                while (reported.load(std::memory_order_acquire) != i) yield();
-                report(index, event_of(i));
-                reported.store(i + 1, std::memory_order_release);
-            }
+        if (!serve(index, [&] { pass(); })) hand_over(index);
+    }
+
+    // Each frees what the other allocated, and allocates it anew.
+    void hand_over(unsigned index) {
+        for (std::uint64_t i = 1; i < events; ++i) {
+            if ((i + 1) / 2 % 2 != index) continue;
+            while (reported.load(std::memory_order_acquire) != i) yield();
+            report(index, event_of(i));
+            reported.store(i + 1, std::memory_order_release);
         }
     }
 
@@ -297,14 +306,9 @@ struct HandoverAcrossCoalescing : rl::test_suite<HandoverAcrossCoalescing, 4>, P
     }
 
     void after() {
-        for (std::uint64_t i = 0; i <= 2 * events; ++i) {
-            pass();
-            flush_under_mutex();
-        }
-        pass();
+        settle(2 * events + 1, [&] { pass(); });
         require(!is_live && allocations == events / 2 && frees == events / 2, "the totals are the program's");
         require(told == events, "every report is accounted for");
-        require(is_active(), "the process is active when nothing is held");
     }
 };
 

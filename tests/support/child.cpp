@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <stdexcept>
 #include <string_view>
@@ -178,10 +179,14 @@ void Child::stop() const {
 
 void Child::resume() const { signal(SIGCONT); }
 
+// Without a deadline: nothing survives SIGKILL, and a destructor that gave up would leave segments behind.
 void Child::kill() {
     if (status_) return;
     ::kill(pid_, SIGKILL);
-    wait();
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    status_ = to_exit_status(status);
 }
 
 ExitStatus Child::wait(Milliseconds deadline) {

@@ -106,6 +106,11 @@ void publish_slot(const ForeignSegment& segment, std::uint32_t lane, std::uint64
     segment.lane(lane).write_position = position + 1;
 }
 
+// With a ticket of its own.
+void publish_next(const ForeignSegment& segment, const shm::Event& event) {
+    publish_slot(segment, 1, segment.header().tickets.fetch_add(1), event);
+}
+
 const shm::Event small_event{shm::EventKind::allocation, 0, liars_device, 1, 1234567, 1};
 
 const std::vector<Lie> lies_seen_in_a_pass = {
@@ -134,40 +139,34 @@ const std::vector<Lie> lies_seen_in_a_pass = {
     {"a ticket counter no process can reach", [](const auto& s) { s.header().tickets = ~std::uint64_t{0}; }},
     {"an event of no known kind",
      [](const auto& s) {
-         publish_slot(s, 1, s.header().tickets.fetch_add(1), {static_cast<shm::EventKind>(200), 0, liars_device, 1, 1, 1});
+         publish_next(s, {static_cast<shm::EventKind>(200), 0, liars_device, 1, 1, 1});
      }},
     {"an event larger than any buffer",
      [](const auto& s) {
-         publish_slot(s, 1, s.header().tickets.fetch_add(1),
-                      {shm::EventKind::allocation, 0, liars_device, 1, 1, ~std::uint64_t{0}});
+         publish_next(s, {shm::EventKind::allocation, 0, liars_device, 1, 1, ~std::uint64_t{0}});
      }},
     {"more coalesced reports than there can be",
      [](const auto& s) {
-         for (int i = 0; i < 3; ++i) {
-             publish_slot(s, 1, s.header().tickets.fetch_add(1),
-                          {shm::EventKind::coalesced_reports, 0, 0, 1, shm::most_events / 2, 0});
+         for (int i = 0; i < 200; ++i) {  // each as many as one slot may tell
+             publish_next(s, {shm::EventKind::coalesced_reports, 0, 0, 1, shm::most_folded_events, 0});
          }
      }},
     {"more folded pairs than there can be",
      [](const auto& s) {
-         publish_slot(s, 1, s.header().tickets.fetch_add(1),
-                      {shm::EventKind::folded_pairs, 0, liars_device, 1, std::uint64_t{1} << 63, 0});
+         publish_next(s, {shm::EventKind::folded_pairs, 0, liars_device, 1, std::uint64_t{1} << 63, 0});
      }},
     {"folded pairs of more bytes than buffers have",
      [](const auto& s) {
-         publish_slot(s, 1, s.header().tickets.fetch_add(1),
-                      {shm::EventKind::folded_pairs, 0, liars_device, 1, 1, ~std::uint64_t{0}});
+         publish_next(s, {shm::EventKind::folded_pairs, 0, liars_device, 1, 1, ~std::uint64_t{0}});
      }},
     {"more folded frees than there can be",
      [](const auto& s) {
-         publish_slot(s, 1, s.header().tickets.fetch_add(1),
-                      {shm::EventKind::folded_frees, 0, 0, 1, std::uint64_t{1} << 63, 0});
+         publish_next(s, {shm::EventKind::folded_frees, 0, 0, 1, std::uint64_t{1} << 63, 0});
      }},
     {"as many folded pairs as one slot may tell, over and over",
      [](const auto& s) {
          for (int i = 0; i < 200; ++i) {
-             publish_slot(s, 1, s.header().tickets.fetch_add(1),
-                          {shm::EventKind::folded_pairs, 0, liars_device, 1, shm::most_folded_events, 0});
+             publish_next(s, {shm::EventKind::folded_pairs, 0, liars_device, 1, shm::most_folded_events, 0});
          }
      }},
     {"more dropped events than a process can report", [](const auto& s) { s.header().dropped = ~std::uint64_t{0}; }},
