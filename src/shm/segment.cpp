@@ -14,6 +14,7 @@
 
 #include "shm/names.hpp"
 #include "shm/os.hpp"
+#include "shm/record_lock.hpp"
 
 namespace trackshm::shm {
 namespace {
@@ -217,7 +218,11 @@ SegmentStatus Segment::extend(std::uint64_t file_bytes) noexcept {
 
 SegmentStatus Segment::map_range(std::uint64_t offset, std::uint64_t bytes, bip::mode_t mode,
                                  bip::mapped_region& region) const noexcept {
-    return attempt([&] { region = bip::mapped_region(file_, mode, static_cast<bip::offset_t>(offset), bytes); });
+    return attempt([&] {
+        SharedFile again;  // not the description that may be locked
+        const SharedFile& file = again.open(name_, mode) && is_open_on(again.fd()) ? again : file_;
+        region = bip::mapped_region(file, mode, static_cast<bip::offset_t>(offset), bytes);
+    });
 }
 
 std::uint64_t Segment::file_bytes() const noexcept {
@@ -228,6 +233,14 @@ std::uint64_t Segment::file_bytes() const noexcept {
 bool Segment::is_open_on(int fd) const noexcept {
     struct stat info {};
     return fstat(fd, &info) == 0 && info.st_ino == inode_ && info.st_dev == device_;
+}
+
+bool Segment::lock(std::int64_t byte) noexcept {
+    SharedFile unmapped;
+    if (!unmapped.open(name_, bip::read_write) || !is_open_on(unmapped.fd())) return false;
+    if (!lock_as_description(unmapped.fd(), byte)) return false;
+    file_ = std::move(unmapped);
+    return true;
 }
 
 bool Segment::reopen() noexcept {

@@ -107,6 +107,11 @@ public:
     // Opens the file once more by its name, after the program closed our descriptor. False if the name leads elsewhere.
     bool reopen() noexcept;
 
+    // An open-file-description lock on a byte, see record_lock.hpp; for as long as this is open. Through a descriptor that
+    // nothing was mapped with: a mapping keeps its description, and the lock with it, while anybody reads /proc/PID/maps of a
+    // process that has died. False if somebody else holds it, or the name leads elsewhere.
+    bool lock(std::int64_t byte) noexcept;
+
     template <class T>
     T* at(std::uint64_t offset) const noexcept {
         return reinterpret_cast<T*>(data() + offset);

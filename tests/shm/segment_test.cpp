@@ -8,9 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <thread>
 
 #include "shm/names.hpp"
 #include "shm/os.hpp"
@@ -198,6 +201,46 @@ TEST_CASE("a lock on a byte tells its holder, does not outlive it and is not inh
     waitpid(child, &status, 0);
     CHECK(status == 0);
     CHECK_FALSE(lock_holder(segment.fd(), claim_byte));
+}
+
+// Reading it keeps the memory of a process, and with it the files it has mapped, a moment beyond its end.
+TEST_CASE("a lock is free once its owner is dead, whoever looks at the owner's memory map") {
+    const Name name;
+    Segment made;
+    REQUIRE(made.create(name, page_bytes, page_bytes) == SegmentStatus::ok);
+    for (int round = 0; round < 100; ++round) {
+        int ready[2];
+        REQUIRE(pipe(ready) == 0);
+        const pid_t owner = fork();
+        if (owner == 0) {
+            Segment segment;
+            const bool locked = segment.open(name, bip::read_write, page_bytes) == SegmentStatus::ok &&
+                                segment.lock(aggregator_byte);
+            if (write(ready[1], locked ? "y" : "n", 1) == 1) pause();
+            _exit(1);
+        }
+        char answer = 0;
+        REQUIRE(read(ready[0], &answer, 1) == 1);
+        REQUIRE(answer == 'y');
+        close(ready[0]);
+        close(ready[1]);
+        std::atomic<int> looks{0};
+        std::atomic<bool> stop{false};
+        std::thread onlooker([&] {
+            for (; !stop; ++looks) {
+                std::ifstream maps("/proc/" + std::to_string(owner) + "/maps");
+                for (std::string line; std::getline(maps, line);) {
+                }
+            }
+        });
+        while (looks == 0) std::this_thread::yield();
+        kill(owner, SIGKILL);
+        waitpid(owner, nullptr, 0);
+        const bool is_free = !lock_holder(made.fd(), aggregator_byte);
+        stop = true;
+        onlooker.join();
+        REQUIRE(is_free);
+    }
 }
 
 }  // namespace trackshm::shm
