@@ -113,9 +113,11 @@ Aggregator::Start Aggregator::start(std::string& message) {
     history_.open(ledger_, now_ns_);
     // Every process there is before the first publication: what is not in it would look as if it were gone.
     look_for_processes(Look::to_the_end);
-    liveness_is_due_ = true;  // nor what is gone as if it were there
     failure_lists_.take_over();
     release_orphans();
+    do {  // nor what is gone as if it were there
+        look_for_ended();
+    } while (liveness_is_due_);
     turn();
     publish(now_ns_);
     publish_details(now_ns_);
@@ -156,9 +158,11 @@ void Aggregator::run(int stop_fd, ServiceManager& manager) {
         manager.keep_alive(now_ns_);
     } while (!wait(stop_fd));
     manager.stopping();
-    // What was reported before the stop is applied. Producers that go on reporting cannot keep us here.
+    // What was reported before the stop is applied, and who has ended by then is released. Producers that go on reporting
+    // cannot keep us here.
+    liveness_is_due_ = true;
     const std::uint64_t deadline_ns = monotonic_ns() + longest_farewell_ns;
-    while (turn() && now_ns_ < deadline_ns) {
+    while ((turn() || liveness_is_due_) && now_ns_ < deadline_ns) {
     }
     history_.sample(ledger_, now_ns_);
     publish(now_ns_);

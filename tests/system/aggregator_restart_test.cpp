@@ -3,6 +3,7 @@
 // The aggregator starts late, stops, is killed and comes back: nothing is lost and nothing counts twice.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -196,6 +197,40 @@ TEST_CASE("how far a process is applied is published though a predecessor had ap
     segment.header().watermark = 0;  // as if that had not come to it
     aggregator.emplace(name_space);
     CHECK(eventually([&] { return segment.header().watermark == segment.header().tickets; }));
+}
+
+TEST_CASE("the first publication of an aggregator has nothing in it that the dead have not released") {
+    const Namespace name_space;
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "1048576"}});
+    program("fill 1 1000 1 0 0 10");
+    program("storm 1 500000 1 0 1000 7");  // more than the dead are drained of in one turn
+    program.child().kill();
+
+    Aggregator aggregator(name_space);
+    const json snapshot = shmtop_json(name_space);
+    CHECK(snapshot.at("processes").empty());
+    CHECK(snapshot.at("events").at("applied") == 1001000);
+    CHECK(exited_row(snapshot, program.pid()).at("leaked_bytes") == 10000);
+    check_all_released(name_space);
+}
+
+TEST_CASE("an aggregator that is told to stop has released who ended meanwhile") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    report_some(program, 0);
+    program.sync();
+
+    aggregator.child().signal(SIGSTOP);
+    aggregator.child().signal(SIGTERM);
+    program.child().kill();
+    aggregator.child().signal(SIGCONT);
+    CHECK(aggregator.child().wait().exited_with(0));
+    CHECK(name_space.segments("p").empty());
+
+    const Aggregator next(name_space);
+    CHECK(exited_row(shmtop_json(name_space), program.pid()).at("leaked_bytes") == 1000);
+    check_all_released(name_space);
 }
 
 TEST_CASE("the first publication of a restarted aggregator has every process in it") {
