@@ -101,6 +101,20 @@ TEST_CASE("a check can be about each device and each process") {
     CHECK(shmtop(name_space, {"--check", "process[*].live_buffers == 1"}).status.exited_with(0));
 }
 
+TEST_CASE("a check sees every process, however few are shown, and may write a frame") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 1 50 0 1");
+    program.sync();
+    const TemporaryDirectory directory;
+    const std::string file = directory / "frame";
+    const CommandResult result = shmtop(name_space, {"--check", "processes == 1 && exact", "--top", "0", "-o", file});
+    CHECK(result.status.exited_with(0));
+    CHECK(result.output.empty());
+    CHECK(read_file(file).find("trackshm") != std::string::npos);
+}
+
 TEST_CASE("a file that is rewritten all the time is never seen in part") {
     const Namespace name_space;
     Aggregator aggregator(name_space);

@@ -74,6 +74,24 @@ TEST_CASE("suffixes are powers of 1024, with a plain B powers of 1000") {
     CHECK(holds("18446744073709551615 > 18446744073709551614"));
 }
 
+TEST_CASE("numbers may have an exponent, and a space before their suffix") {
+    CHECK(holds("1e3 == 1000 && 1.5e2 == 150 && 1e == 1eib"));
+    CHECK(holds("live_bytes == 410 MiB && live_bytes < 1e12 && 30 % == dram.used_ratio"));
+    CHECK(is_refused("live_bytes < 1 2"));
+    CHECK(is_refused("live_bytes < 1 live_bytes"));
+}
+
+TEST_CASE("a figure that is true or false stands alone") {
+    CHECK(holds("exact"));
+    CHECK_FALSE(holds("exact && process[10].starved"));
+    CHECK(holds("exact && process[*].exact && !process[10].quarantined && (1 == 2 || device[0].peak_exact)"));
+    CHECK(failure_of("!exact") == "exact == false (exact is 1)");
+    CHECK(is_refused("live_bytes"));
+    CHECK(is_refused("!live_bytes"));
+    CHECK(is_refused("!exact == true"));
+    CHECK(is_refused("true"));
+}
+
 TEST_CASE("&& binds tighter than ||, and parentheses tighter than both") {
     CHECK(holds("1 == 1 || 1 == 2 && 1 == 2"));
     CHECK_FALSE(holds("(1 == 1 || 1 == 2) && 1 == 2"));

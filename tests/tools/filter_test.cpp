@@ -132,7 +132,6 @@ TEST_CASE("choosing processes limits what devices hold to what these hold, and l
     Filter filter;
     std::string problem;
     REQUIRE(add_pids(filter, {"10"}, problem));
-    filter.top = 0;  // cuts the list alone
     apply_filter(filter, snapshot);
     const stats::Device& zero = snapshot.devices[0];
     CHECK(zero.types[0].live_bytes == 20 * MiB);
@@ -181,7 +180,10 @@ TEST_CASE("processes are sorted by the key and cut after that") {
 
     Filter filter;
     filter.top = 1;
-    CHECK(pids_of(filtered(filter)) == std::vector<std::int32_t>{20});
+    stats::Snapshot snapshot = filtered(filter);
+    CHECK(pids_of(snapshot) == std::vector<std::int32_t>{20, 10});
+    cut_processes(filter, snapshot);
+    CHECK(pids_of(snapshot) == std::vector<std::int32_t>{20});
 }
 
 TEST_CASE("an unknown sort key is refused with the known ones") {

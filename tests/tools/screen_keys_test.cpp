@@ -99,7 +99,7 @@ TEST_CASE("searching goes to the row as it is typed, and on with n and F3") {
     CHECK(screen.selected_id() == "131:131");
     screen.press(Key::f3);
     screen.type("q");
-    CHECK(screen.state.message == "'q' is not in this list");
+    CHECK(screen.shows("Search: q  'q' is not in this list"));
     screen.press(Key::escape);
     CHECK(screen.state.search == "worker3");
     CHECK(screen.press('x') == Effect::none);

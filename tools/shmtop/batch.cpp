@@ -82,13 +82,13 @@ std::optional<int> show_frame(stats::Snapshot& snapshot, stats::Details& details
                               FrameWriter& writer) {
     apply_filter(options.filter, snapshot);
     apply_filter(options.filter, details);
+    const auto failure = options.check ? options.check->failure(snapshot) : std::nullopt;
+    cut_processes(options.filter, snapshot);
     switch (writer.write(snapshot, details)) {
         case OutputResult::ok: break;
         case OutputResult::reader_gone: return exit_ok;
         case OutputResult::failed: return output_failed(options);
     }
-    if (!options.check) return std::nullopt;
-    const auto failure = options.check->failure(snapshot);
     if (!failure) return std::nullopt;
     print_error("shmtop", "check failed: " + *failure);
     return exit_check_failed;

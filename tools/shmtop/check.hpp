@@ -4,14 +4,15 @@
 //
 //   expression  = conjunction { "||" conjunction }
 //   conjunction = term { "&&" term }
-//   term        = "(" expression ")" | operand comparator operand
+//   term        = "(" expression ")" | operand comparator operand | [ "!" ] path
 //   comparator  = "<" | "<=" | ">" | ">=" | "==" | "!="
 //   operand     = number [ suffix ] | "true" | "false" | path
 //   path        = [ device ] [ TYPE "." ] FIELD | process [ device ] [ TYPE "." ] FIELD
 //   device      = "device[" ( N | "*" ) "]."
 //   process     = "process[" ( PID | "*" ) "]."
 //
-// A comparison with [*] holds if it does for every device or process there is.
+// A path alone is of a figure that is true or false. A comparison with [*] holds if it does for every device or process there
+// is.
 #pragma once
 
 #include <functional>
@@ -43,7 +44,8 @@ enum class Comparator { less, less_equal, greater, greater_equal, equal, not_equ
 struct Operand {
     std::string text;  // as written
     bool is_path = false;
-    bool is_each = false;  // one figure per device or process
+    bool is_each = false;   // one figure per device or process
+    bool is_truth = false;  // true or false
     CheckFigures figures;
 };
 

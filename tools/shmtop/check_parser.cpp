@@ -78,6 +78,7 @@ private:
     }
 
     CheckNode term(int depth) {
+        if (take("!")) return truth(operand(), false);
         if (!take("(")) return comparison();
         if (depth == max_depth) fail("too many parentheses");
         CheckNode node = expression(depth + 1);
@@ -88,34 +89,58 @@ private:
     CheckNode comparison() {
         CheckNode node;
         node.left = operand();
-        node.comparator = comparator();
+        const auto compared = comparator();
+        if (!compared) return truth(std::move(node.left), true);
+        node.comparator = *compared;
         node.right = operand();
         if (node.left.is_each && node.right.is_each) throw CheckSyntaxError("[*] may be on one side of a comparison");
         return node;
     }
 
-    Comparator comparator() {
+    // `figure` alone, or with ! before it.
+    CheckNode truth(Operand figure, bool wanted) const {
+        if (!figure.is_truth) fail("expected a comparison (< <= > >= == !=)");
+        CheckNode node;
+        node.left = std::move(figure);
+        node.right.text = wanted ? "true" : "false";
+        node.right.figures = constant(wanted ? 1 : 0);
+        return node;
+    }
+
+    std::optional<Comparator> comparator() {
         for (const auto& [word, value] : comparators) {
             if (take(word)) return value;
         }
-        fail("expected a comparison (< <= > >= == !=)");
+        return std::nullopt;
     }
 
     Operand operand() {
-        skip_spaces();
-        const std::size_t length = std::min(rest_.find_first_not_of(operand_characters_), rest_.size());
-        if (length == 0) fail("expected a number or the name of a figure");
         Operand result;
-        result.text = std::string{rest_.substr(0, length)};
+        result.text = std::string{next_word()};
+        if (result.text.empty()) fail("expected a number or the name of a figure");
+        rest_.remove_prefix(result.text.size());
         if (std::isdigit(static_cast<unsigned char>(result.text.front())) != 0) {
+            take_unit(result.text);
             result.figures = constant(number(result.text));
         } else if (const std::string word = lower(result.text); word == "true" || word == "false") {
             result.figures = constant(word == "true" ? 1 : 0);
         } else {
             set_path(result, word);
         }
-        rest_.remove_prefix(length);
         return result;
+    }
+
+    // "11 GiB": no other word may follow a number.
+    void take_unit(std::string& number_text) {
+        const std::string_view word = next_word();
+        if (word.empty() || std::isdigit(static_cast<unsigned char>(word.front())) != 0) return;
+        number_text += word;
+        rest_.remove_prefix(word.size());
+    }
+
+    std::string_view next_word() {
+        skip_spaces();
+        return rest_.substr(0, rest_.find_first_not_of(operand_characters_));
     }
 
     static CheckFigures constant(CheckNumber value) {
@@ -129,12 +154,13 @@ private:
         }
         operand.is_path = true;
         operand.is_each = found->is_each;
+        operand.is_truth = found->is_truth;
         operand.figures = std::move(found->figures);
     }
 
     static CheckNumber number(const std::string& text) {
         CheckNumber value = 0;
-        const auto result = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+        const auto result = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::general);
         const auto scaled = with_suffix(value, lower(result.ptr));
         if (result.ec != std::errc{} || !scaled) throw CheckSyntaxError(fmt::format("'{}' is no number", text));
         return *scaled;

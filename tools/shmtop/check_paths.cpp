@@ -264,9 +264,13 @@ std::vector<CheckFigure> figures_of(const std::vector<Row>& rows, PathParts part
 std::uint32_t id_of_device(const Device& device) { return device.device; }
 std::uint32_t id_of_process(const Process& process) { return static_cast<std::uint32_t>(process.pid); }
 
+bool is_truth(std::string_view field) {
+    return field == "exact" || field == "peak_exact" || field == "quarantined" || field == "starved";
+}
+
 template <class Getter>
 CheckPath single(std::string_view path, Getter getter) {
-    return {false, [name = std::string(path), getter](const Snapshot& snapshot) {
+    return {false, is_truth(path), [name = std::string(path), getter](const Snapshot& snapshot) {
                 return std::vector<CheckFigure>{{name, getter(snapshot)}};
             }};
 }
@@ -278,14 +282,14 @@ std::optional<CheckPath> find_check_path(std::string_view path) {
     if (parts.process) {
         const auto figure = process_figure(parts);
         if (!figure) return std::nullopt;
-        return CheckPath{parts.process->is_each, [=](const Snapshot& snapshot) {
+        return CheckPath{parts.process->is_each, is_truth(parts.field), [=](const Snapshot& snapshot) {
                              return figures_of(snapshot.processes, parts, &PathParts::process, id_of_process, *figure);
                          }};
     }
     if (parts.device) {
         const auto figure = device_figure(parts);
         if (!figure) return std::nullopt;
-        return CheckPath{parts.device->is_each, [=](const Snapshot& snapshot) {
+        return CheckPath{parts.device->is_each, is_truth(parts.field), [=](const Snapshot& snapshot) {
                              return figures_of(snapshot.devices, parts, &PathParts::device, id_of_device, *figure);
                          }};
     }

@@ -12,7 +12,8 @@
 namespace trackshm::tools {
 
 struct CheckPath {
-    bool is_each = false;  // it has a [*]
+    bool is_each = false;   // it has a [*]
+    bool is_truth = false;  // true or false
     CheckFigures figures;
 };
 

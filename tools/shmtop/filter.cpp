@@ -164,6 +164,9 @@ void apply_filter(const Filter& filter, stats::Snapshot& snapshot) {
 
     std::stable_sort(snapshot.processes.begin(), snapshot.processes.end(),
                      [&](const auto& a, const auto& b) { return before(a, b, filter.sort_key); });
+}
+
+void cut_processes(const Filter& filter, stats::Snapshot& snapshot) {
     if (filter.top && snapshot.processes.size() > *filter.top) snapshot.processes.resize(*filter.top);
 }
 

@@ -41,8 +41,11 @@ bool set_sort_key(Filter& filter, const std::string& key, std::string& problem);
 //
 // With processes chosen, devices and their memories stay, and their live figures count what these processes hold. Their
 // other figures know no processes and stay the device's: peaks, gauges, capacities, totals, failures; so do the event
-// counters of the whole. --top only cuts the list of processes off.
+// counters of the whole.
 void apply_filter(const Filter& filter, stats::Snapshot& snapshot);
+
+// --top: the list of processes is cut off. Apart, since it is about what is shown: a check is made before.
+void cut_processes(const Filter& filter, stats::Snapshot& snapshot);
 
 // The same for details. Devices that are not chosen are gone; of the size histograms those of chosen types stay. Who held
 // what at a device's peak, its past and its last failure are of the whole device and stay as they are, but for holders and

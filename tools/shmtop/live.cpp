@@ -30,7 +30,7 @@ UiState initial_state(const Options& options, Charset charset) {
     std::string problem;
     state.settings = load_settings(settings_path(), problem);
     if (!problem.empty()) state.tell(problem, true);
-    if (options.refresh_given) state.settings.refresh_ms = options.refresh_ms;
+    if (options.refresh_given) state.settings.refresh_ms = std::max(options.refresh_ms, min_refresh_ms);
     if (options.sort_given) {
         const auto key = find_name(traits_of(ViewId::processes).sort_keys, sort_key_name(options.filter.sort_key));
         if (key) state.settings.of(ViewId::processes) = {*key, false, state.settings.of(ViewId::processes).columns};
@@ -80,6 +80,7 @@ private:
         input_.history.add(latest_);
         input_.snapshot = latest_;
         apply_filter(options_.filter, input_.snapshot);
+        cut_processes(options_.filter, input_.snapshot);
         input_.source_status = source_.status();
         return true;
     }

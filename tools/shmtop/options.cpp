@@ -27,8 +27,8 @@ constexpr const char* description =
 constexpr const char* footer = R"(
 LIST is comma-separated with ranges (2,4-5) and may be repeated. Filters act in every mode. With -p the live_bytes and
 live_buffers of devices, of memories and of the whole count the chosen processes alone; peaks, gauges, capacities, totals,
-failures, sizes and events are of all. --top cuts the list of processes off, and changes no device. What ended processes
-leaked knows no devices: -d and -t do not limit it.
+failures, sizes and events are of all. --top cuts the list of processes that is shown, and changes nothing
+else. What ended processes leaked knows no devices: -d and -t do not limit it.
 
 On a terminal shmtop shows a live screen: devices, processes, the largest buffers, ended processes, sizes. Tab or 1 to 5
 chooses, h shows all keys, q quits. F2 has options; kept ones are in $XDG_CONFIG_HOME/trackshm/shmtoprc (~/.config), and
@@ -49,8 +49,8 @@ Examples:
   shmtop --replay day.trk             the screen, with what was then
   shmtop --replay day.trk --json -n 0 all of its frames
 
---check EXPR: comparisons (< <= > >= == !=) joined by && and ||, with parentheses, of
-  numbers         1048576, 1.5GiB, 512M (powers of 1024; KB, MB.. are powers of 1000), 90%, true, false
+--check EXPR: comparisons (< <= > >= == !=) and truths (exact, !starved) joined by && and ||, with parentheses, of
+  numbers         1048576, 1e12, 1.5GiB, 512 M (powers of 1024; KB, MB.. are powers of 1000), 90%, true, false
   everything      live_bytes live_buffers gauge_bytes used_ratio capacity_bytes allocations_total
                   allocated_bytes_total deallocations_total deallocated_bytes_total allocation_failures_total
                   leaked_bytes leaked_buffers devices processes exact
@@ -101,7 +101,7 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
         ->check(CLI::Range(0, 2'000'000'000));
     app.add_option("-r,--refresh", options.refresh_ms, "Time between frames")
         ->option_text("MS (default: 1000)")
-        ->check(CLI::Range(10, 86'400'000));
+        ->check(CLI::Range(1, 86'400'000));
     app.add_flag("-b,--batch", raw.batch, "Plain text frames, one after another");
     app.add_option("-n,--iterations", options.iterations,
                    "Frames until it ends, 0: never. Default: 1, but endless for -b on a terminal")
@@ -164,8 +164,9 @@ bool asked_format(const CLI::App& app, const RawOptions& raw, std::optional<View
 
 View chosen_view(const RawOptions& raw, const Options& options, bool iterations_given, bool on_terminal) {
     if (raw.batch || raw.once) return View::text;
+    if (!options.output_file.empty()) return View::text;
     if (options.check) return View::none;
-    if (on_terminal && !iterations_given && options.output_file.empty()) return View::live;
+    if (on_terminal && !iterations_given) return View::live;
     return options.record_file.empty() ? View::text : View::none;
 }
 
@@ -187,7 +188,6 @@ std::string contradiction(const CLI::App& app, const Options& options) {
     if (given("--replay") && given("--record")) return "--replay and --record exclude each other";
     if (given("--replay") && given("--wait")) return "--replay and --wait exclude each other: nothing will change";
     if (given("--record") && given("--wait")) return "--record and --wait exclude each other";
-    if (given("--output") && options.view == View::none) return "--output has nothing to write: say in which --format";
     if (options.history && options.view != View::json) return "--history is for --json";
     if (options.history && given("--replay")) return "--history and --replay exclude each other: see -n 0 for its frames";
     if (given("--record") && options.record_file.empty()) return "--record: the name of a file is missing";

@@ -156,14 +156,19 @@ std::string overlay_keys(const UiState& state) {
     return {};
 }
 
+void draw_message(Canvas& canvas, std::size_t row, std::size_t column, const UiState& state) {
+    const Tone tone = state.message_is_problem ? Tone::critical : Tone::notice;
+    canvas.put(row, column, state.message, {.tone = tone, .bold = true});
+}
+
 void draw_footer(Canvas& canvas, std::size_t row, const UiState& state) {
     if (state.prompt) {
         const char* purpose = state.prompt->purpose == Prompt::search ? "Search: " : "Filter: ";
-        const std::size_t column = canvas.put(row, 0, purpose, {.bold = true});
-        canvas.put(row, canvas.put(row, column, state.prompt->text), " ", {.reverse = true});
+        const std::size_t begin = canvas.put(row, 0, purpose, {.bold = true});
+        const std::size_t end = canvas.put(row, canvas.put(row, begin, state.prompt->text), " ", {.reverse = true});
+        draw_message(canvas, row, end + 1, state);
     } else if (!state.message.empty()) {
-        const Tone tone = state.message_is_problem ? Tone::critical : Tone::notice;
-        canvas.put(row, 0, state.message, {.tone = tone, .bold = true});
+        draw_message(canvas, row, 0, state);
     } else if (state.overlay != Overlay::none) {
         canvas.put(row, 0, overlay_keys(state), {.bold = true});
     } else {
