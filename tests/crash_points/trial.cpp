@@ -263,7 +263,7 @@ json Stage::perform(const std::vector<Environment>& aggregators, Outcome& outcom
         result = figures(shmtop_json(name_space_));
         return difference(expected_, result).empty();
     };
-    if (!eventually(is_expected, Milliseconds(3000))) outcome.fault += difference(expected_, result);
+    if (!eventually(is_expected)) outcome.fault += difference(expected_, result);
     outcome.fault += check_segments();
     return result;
 }

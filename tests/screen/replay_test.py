@@ -64,12 +64,15 @@ class Recordings(ScreenTest):
     def test_a_recording_plays_and_is_moved_in(self):
         self.record_two_frames()
         terminal = self.shmtop("--replay", self.file, columns=120)
-        terminal.wait_for("300.0 MiB", "replay 0:01 of 0:01, 1x")
+        terminal.wait_for("300.0 MiB")
+        at_the_end = r"replay (\d+:\d\d) of \1"  # the frames may be further apart than they were meant to be
+        terminal.wait_for_match(at_the_end + ", 1x")
         terminal.press("p", "[")
-        terminal.wait_for("100.0 MiB", "replay 0:00 of 0:01")
+        terminal.wait_for("100.0 MiB", "replay 0:00 of 0:")
         terminal.wait_without("300.0 MiB")
         terminal.press("]")
-        terminal.wait_for("300.0 MiB", "replay 0:01 of 0:01")
+        terminal.wait_for("300.0 MiB")
+        terminal.wait_for_match(at_the_end)
         terminal.press("}")
         terminal.wait_for("2x")
         terminal.press("{", "{")

@@ -34,9 +34,11 @@ class Views(ScreenTest):
     def test_rates_move_while_the_program_allocates(self):
         terminal = self.shmtop(columns=120)
         terminal.wait_for("ALLOCS/s")
-        self.big("storm 1 50000 0 1 100 64")
-        terminal.wait_until(lambda: any("L1 " in line and line.split()[-2] not in ("0", "-")
-                                        for line in terminal.lines()), "a rate of L1 allocations")
+
+        def has_a_rate():
+            self.big("storm 1 1000 0 1 100 64")
+            return any("L1 " in line and line.split()[-2] not in ("0", "-") for line in terminal.lines())
+        terminal.wait_until(has_a_rate, "a rate of L1 allocations")
 
     def test_a_graph_grows_while_time_goes_by(self):
         terminal = self.shmtop()

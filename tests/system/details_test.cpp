@@ -96,8 +96,11 @@ TEST_CASE("a monitor opened late sees the past, also what an aggregator saw that
     aggregator = std::make_unique<Aggregator>(name_space);
     program.sync();
     CHECK(device_row(shmtop_json(name_space), 4).at("peak_60s_bytes") == 71000);
-    REQUIRE(eventually([&] { return samples_of(name_space, 4).size() > before.size() + 1; }));
-    const std::vector<stats::Sample> after = samples_of(name_space, 4);
+    std::vector<stats::Sample> after;
+    REQUIRE(eventually([&] {
+        after = samples_of(name_space, 4);
+        return after.size() > before.size() + 1 && after.back().allocations_total == 3;
+    }));
     CHECK(after[0].live_bytes == 1000);
     CHECK(after[0].peak_bytes == 71000);
     CHECK(after.back().live_bytes == 1500);

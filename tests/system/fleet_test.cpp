@@ -179,7 +179,7 @@ struct Host {
 
 std::string scrape_configuration(const std::vector<std::unique_ptr<Host>>& hosts) {
     std::string text =
-        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
+        "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
         "scrape_configs:\n"
         "- job_name: trackshm\n"
         "  static_configs:\n";
@@ -206,7 +206,14 @@ TEST_CASE("a scrape says what shmtop says") {
     program("free 2");
     program.sync();
     const Exporter exporter({"--namespace", name_space.name()});
-    const auto samples = samples_of(exporter.scrape());
+    auto samples = samples_of(exporter.scrape());
+    const auto has_sizes = [&] {  // they are published after the figures
+        samples = samples_of(exporter.scrape());
+        return std::any_of(samples.begin(), samples.end(), [](const auto& sample) {
+            return sample.first.starts_with("trackshm_allocation_size_bytes_bucket");
+        });
+    };
+    REQUIRE(eventually(has_sizes));
     for (const auto& [series, value] : samples) CHECK(series.starts_with("trackshm_"));
     const auto own = without_namespace(samples, name_space);
     CHECK(own.at("trackshm_up") == 1);
@@ -427,9 +434,13 @@ TEST_CASE("a Prometheus that scrapes three hosts sums to what their snapshots su
         const bool agrees = eventually([&] { return prometheus.query("sum by (host) (" + metric + ")") == by_host; });
         INFO(prometheus.output());
         CHECK(agrees);
-        CHECK(prometheus.query("sum(" + metric + ")") == std::map<std::string, double>{{"", total}});
+        CHECK(eventually([&] {
+            return prometheus.query("sum(" + metric + ")") == std::map<std::string, double>{{"", total}};
+        }));
     }
-    CHECK(prometheus.query("count(trackshm_up == 1)") == std::map<std::string, double>{{"", 3}});
+    CHECK(eventually([&] {
+        return prometheus.query("count(trackshm_up == 1)") == std::map<std::string, double>{{"", 3}};
+    }));
 
     hosts[1]->aggregator.terminate();
     CHECK(eventually([&] {

@@ -59,7 +59,8 @@ public:
 private:
     // They are published after the figures.
     static bool has_details(const json& device) {
-        return device.at("at_peak").is_object() && device.at("last_failure").is_object() &&
+        return device.at("at_peak").is_object() && device.at("at_peak").at("bytes") == 420 &&
+               device.at("last_failure").is_object() &&
                !device.at("types").at(0).at("size_histogram").empty();
     }
 
