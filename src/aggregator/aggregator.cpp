@@ -54,8 +54,10 @@ constexpr std::uint64_t descriptors_kept_back = 24;
 constexpr std::uint64_t scarce_shm_bytes = slots_offset + 2 * default_slots_per_lane * sizeof(Slot);
 // How long a stopping aggregator goes on draining processes that keep reporting.
 constexpr std::uint64_t longest_farewell_ns = 1'000'000'000;
-// How much of an ended process is drained before the others have their turn.
+// How long ended processes are drained before the others have their turn.
 constexpr std::uint64_t longest_final_drain_ns = 20'000'000;
+// The same before the first publication.
+constexpr std::uint64_t longest_first_look_ns = 5'000'000'000;
 
 }  // namespace
 
@@ -88,7 +90,7 @@ Aggregator::Start Aggregator::start(std::string& message) {
     }
     if (options_.fresh) {
         Ledger::forget(options_.name_space, uid_);
-        for (const auto& table : discovery_.scan(SegmentKind::table)) {
+        for (const auto& table : discovery_.scan(SegmentKind::table).value_or(std::vector<Discovery::Found>{})) {
             Segment segment;
             if (segment.open(table.file, bip::read_write, 0) == SegmentStatus::ok && segment.owner_uid() == uid_) {
                 segment.unlink();
@@ -115,9 +117,14 @@ Aggregator::Start Aggregator::start(std::string& message) {
     look_for_processes(Look::to_the_end);
     failure_lists_.take_over();
     release_orphans();
-    do {  // nor what is gone as if it were there
+    // Nor what is gone as if it were there; but those that live do not wait for that as long as it may take.
+    const std::uint64_t deadline_ns = monotonic_ns() + longest_first_look_ns;
+    do {
+        now_ns_ = monotonic_ns();
         look_for_ended();
-    } while (liveness_is_due_);
+        if (options_.log_events) flush_event_log();
+    } while (liveness_is_due_ && monotonic_ns() < deadline_ns);
+    if (scan_is_due_) look_for_processes(Look::to_the_end);  // there is room now
     turn();
     publish(now_ns_);
     publish_details(now_ns_);
@@ -131,7 +138,9 @@ Aggregator::~Aggregator() {
 // False, with errno set, if some table cannot be looked at: going on would take all for released that it holds.
 bool Aggregator::take_stock() {
     std::vector<Holding> held;
-    for (const auto& table : discovery_.scan(SegmentKind::table)) {
+    const auto tables = discovery_.scan(SegmentKind::table);
+    if (!tables) return false;
+    for (const auto& table : *tables) {
         if (!attacher_.take_stock(table, held)) return false;
     }
     ledger_.log().begin(0, 0);
@@ -142,8 +151,10 @@ bool Aggregator::take_stock() {
 
 // What processes held whose segments are gone.
 void Aggregator::release_orphans() {
-    has_orphans_ = false;
-    for (const auto& table : discovery_.scan(SegmentKind::table)) {
+    const auto tables = discovery_.scan(SegmentKind::table);
+    has_orphans_ = !tables;  // not to be seen now: at the next scan
+    if (!tables) return;
+    for (const auto& table : *tables) {
         if (is_attached(table.name)) continue;
         int lacking = 0;
         if (auto orphan = attacher_.adopt_orphan(table, lacking)) end(*orphan);
@@ -179,7 +190,7 @@ bool Aggregator::turn() {
     if (scheduled_scan) scan_is_due_ = liveness_is_due_ = true;
     if (scan_is_due_ && may_look) look_for_processes(Look::a_while);
     if (scheduled_scan) {
-        for (const auto& unfinished : discovery_.scan(SegmentKind::temporary)) attacher_.remove_unfinished(unfinished);
+        remove_unfinished();
     }
     if (liveness_is_due_) look_for_ended();
     if (scheduled_scan && has_orphans_) release_orphans();
@@ -360,9 +371,15 @@ bool Aggregator::is_attached(const SegmentName& name) const noexcept {
 void Aggregator::look_for_processes(Look look) {
     scan_is_due_ = false;
     last_scan_ns_ = now_ns_;
+    const auto all_found = discovery_.scan(SegmentKind::process);
+    if (!all_found) {  // somebody may wait: at the next scan
+        waiting_processes_ = std::max<std::uint64_t>(waiting_processes_, 1);
+        changed_ = true;
+        return;
+    }
     std::uint64_t waiting = 0;
     std::size_t attached = 0;
-    for (const auto& found : discovery_.scan(SegmentKind::process)) {
+    for (const auto& found : *all_found) {
         if (is_attached(found.name)) continue;
         const auto took_long = [&] { return attached != 0 && monotonic_ns() - now_ns_ >= longest_look_ns; };
         if (look == Look::a_while && (attached == attached_per_look || took_long())) {
@@ -395,6 +412,12 @@ void Aggregator::look_for_processes(Look look) {
     next_scan_ns_ = end_ns + (end_ns - now_ns_);
 }
 
+void Aggregator::remove_unfinished() {
+    const auto unfinished = discovery_.scan(SegmentKind::temporary);
+    if (!unfinished) return;
+    for (const auto& segment : *unfinished) attacher_.remove_unfinished(segment);
+}
+
 void Aggregator::inspect_processes() {
     for (const auto& process : processes_) {
         if (process->inspect(batch_) == ReadResult::corrupt) quarantine(*process);
@@ -411,12 +434,13 @@ std::size_t Aggregator::process_limit() const noexcept {
 
 void Aggregator::look_for_ended() {
     liveness_is_due_ = false;
+    const std::uint64_t deadline_ns = monotonic_ns() + longest_final_drain_ns;
     for (std::size_t i = 0; i < processes_.size();) {
         if (!processes_[i]->has_ended()) {
             ++i;
             continue;
         }
-        if (!drain_to_the_end(*processes_[i])) {
+        if (!drain_to_the_end(*processes_[i], deadline_ns)) {
             liveness_is_due_ = true;
             ++i;
             continue;
@@ -428,9 +452,8 @@ void Aggregator::look_for_ended() {
 }
 
 // True once there is nothing left. Nothing writes there any more, unless somebody else scribbles in the segment: so no
-// more is drained than it can hold, and the others do not wait for all of it.
-bool Aggregator::drain_to_the_end(TrackedProcess& process) {
-    const std::uint64_t deadline_ns = monotonic_ns() + longest_final_drain_ns;
+// more is drained than it can hold, and the others do not wait for all of it. Past the deadline it still gets one turn.
+bool Aggregator::drain_to_the_end(TrackedProcess& process, std::uint64_t deadline_ns) {
     while (process.may_hold_more()) {
         const std::uint64_t slots = drain(process);
         if (slots == 0) return true;

@@ -62,9 +62,10 @@ private:
     std::size_t process_limit() const noexcept;
     enum class Look { a_while, to_the_end };
     void look_for_processes(Look look);
+    void remove_unfinished();
     void inspect_processes();
     void look_for_ended();
-    bool drain_to_the_end(TrackedProcess& process);
+    bool drain_to_the_end(TrackedProcess& process, std::uint64_t deadline_ns);
     void end(TrackedProcess& process);
 
     void publish(std::uint64_t now_ns);

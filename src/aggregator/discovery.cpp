@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
@@ -43,17 +44,20 @@ Discovery::Notices Discovery::take_notices() {
     return notices;
 }
 
-std::vector<Discovery::Found> Discovery::scan(shm::SegmentKind kind) const {
+std::optional<std::vector<Discovery::Found>> Discovery::scan(shm::SegmentKind kind) const {
     std::vector<Found> found;
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(shm::shm_directory, error)) {
-        std::string file = entry.path().filename();
+    std::filesystem::directory_iterator entry(shm::shm_directory, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        std::string file = entry->path().filename();
         auto name = shm::parse_segment_name(file);
         if (name && name->kind == kind && name->name_space == name_space_) {
             found.push_back({std::move(file), std::move(*name)});
         }
     }
-    return found;
+    if (!error) return found;
+    errno = error.value();
+    return std::nullopt;
 }
 
 }  // namespace trackshm::aggregator

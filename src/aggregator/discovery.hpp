@@ -4,6 +4,7 @@
 // inotify may lose events or be unavailable; the aggregator therefore scans now and then anyway.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,8 @@ public:
         std::string file;
         shm::SegmentName name;
     };
-    // Segments of the namespace that exist now, of that kind.
-    std::vector<Found> scan(shm::SegmentKind kind) const;
+    // Segments of the namespace that exist now, of that kind. Nothing, with errno set, if the directory cannot be read.
+    std::optional<std::vector<Found>> scan(shm::SegmentKind kind) const;
 
 private:
     std::string name_space_;

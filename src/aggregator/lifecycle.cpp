@@ -98,7 +98,7 @@ std::unique_ptr<TrackedProcess> Attacher::attach(const Discovery::Found& found, 
             lacking = is_alive && !lock_holder(segment.fd(), claim_byte) ? ENOTSUP : 0;
             return nullptr;
         }
-        if (!segment.lock(claim_byte)) return nullptr;
+        if (const SegmentStatus locked = segment.lock(claim_byte); locked != SegmentStatus::ok) return refused(locked);
 
         Segment table;
         SegmentStatus got = open_table(found, segment, table);

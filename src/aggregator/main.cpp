@@ -45,7 +45,7 @@ constexpr const char* footer =
 unsigned parse_mode(const std::string& text) {
     std::size_t used = 0;
     const unsigned long mode = std::stoul(text, &used, 8);
-    if (used != text.size() || (mode & ~0666ul) != 0 || (mode & 0022) != 0 || (mode & 0400) == 0) {
+    if (used != text.size() || (mode & ~0666ul) != 0 || (mode & 0022) != 0 || (mode & 0600) != 0600) {
         throw std::invalid_argument(text);
     }
     return static_cast<unsigned>(mode);
@@ -133,7 +133,7 @@ int main(int argc, char** argv) {
         say("{}; see shm_aggregator --help", error.what());
         return exit_usage;
     } catch (const std::exception&) {
-        say("--mode {}: not octal permissions like 0600 or 0644; others may not write", mode);
+        say("--mode {}: not octal permissions like 0600 or 0644: its owner must read and write, others may not write", mode);
         return exit_usage;
     }
     if (!trackshm::shm::is_valid_namespace(options.name_space)) {

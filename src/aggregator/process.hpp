@@ -61,7 +61,7 @@ public:
     int pidfd() const noexcept { return pidfd_; }
     // Of an ended process: whether what was drained since is less than its segment can hold.
     bool may_hold_more() const noexcept {
-        return drained_after_end_ <= std::uint64_t{shm::lane_count} * slots_per_lane_ + shm::max_estate_slots;
+        return drained_after_end_ <= std::uint64_t{shm::lane_count} * slots_per_lane_ + estate_count_;
     }
     void note_drained_after_end(std::uint64_t slots) noexcept { drained_after_end_ += slots; }
 

@@ -67,7 +67,8 @@ bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult&
         return true;
     }
     if (segment_.owner_uid() != geteuid()) return discard();
-    if (!segment_.lock(aggregator_byte)) {
+    SegmentStatus locked = segment_.lock(aggregator_byte);
+    if (locked == SegmentStatus::permission_denied) {
         if (lock_holder(segment_.fd(), aggregator_byte)) {
             error = std::to_string(header()->aggregator_pid.load(std::memory_order_relaxed));
             result = OpenResult::served_by_another;
@@ -75,8 +76,13 @@ bool Publisher::try_open(const std::string& name, std::uint32_t uid, OpenResult&
         }
         // Whoever may read the file can keep it from being locked: then readers get one without such a lock. Tried once
         // more, since another aggregator may have gone between the two looks.
-        if (!segment_.lock(aggregator_byte)) return discard();
+        locked = segment_.lock(aggregator_byte);
     }
+    if (locked == SegmentStatus::no_space || locked == SegmentStatus::failed) {
+        error = "cannot lock " + path_of(name) + ": " + reason_and_remedy(errno);
+        return true;
+    }
+    if (locked != SegmentStatus::ok) return discard();
     struct stat info {};
     const bool still_named = fstat(segment_.fd(), &info) == 0 && info.st_nlink == 1;
     if (!still_named) return false;
@@ -114,7 +120,7 @@ bool Publisher::try_create(const std::string& name, const std::string& name_spac
     h->boot_id = boot_id();
     std::strncpy(h->name_space, name_space.c_str(), sizeof h->name_space - 1);
     h->magic.store(stats_magic, std::memory_order_release);
-    if (!segment_.lock(aggregator_byte) || segment_.publish_as(name) != SegmentStatus::ok) {
+    if (segment_.lock(aggregator_byte) != SegmentStatus::ok || segment_.publish_as(name) != SegmentStatus::ok) {
         error = "cannot name the stats segment: " + reason_and_remedy(errno);
         segment_.unlink();
         segment_.close();

@@ -44,8 +44,7 @@ bool Coalescer::may_queue() const noexcept {
 Coalescer::Epoch& Coalescer::open_epoch() {
     const bool all_sealed = epochs_.empty() || (epochs_.size() == 1 && phase_ != Phase::seal) || epochs_.back().close;
     if (!all_sealed) return epochs_.back();
-    // A close matters to what is live before it.
-    if (!epochs_.empty() && (!epochs_.back().ids.empty() || !earlier_.empty())) earlier_.push_back(&epochs_.back());
+    if (!epochs_.empty()) note_as_earlier(epochs_.back());
     if (spare_.empty()) {
         epochs_.emplace_back();
     } else {
@@ -54,14 +53,20 @@ Coalescer::Epoch& Coalescer::open_epoch() {
     return epochs_.back();
 }
 
+// Once more if memory ran out between this and the next epoch.
+void Coalescer::note_as_earlier(const Epoch& epoch) {
+    const bool is_known = !earlier_.empty() && earlier_.back().epoch == &epoch;
+    if (!epoch.ids.empty() && !is_known) earlier_.push_back({&epoch, {}});
+    if (earlier_.empty() || !epoch.close) return;
+    auto& closed = earlier_.back().closed;
+    if (std::find(closed.begin(), closed.end(), epoch.close->device) == closed.end()) closed.push_back(epoch.close->device);
+}
+
 // Keeps one sent epoch for reuse, unless it grew large.
 void Coalescer::recycle_front() noexcept {
     constexpr std::size_t small_map = 16 * 1024;
     Epoch& sent = epochs_.front();
-    if (!earlier_.empty() && earlier_.front() == &sent) {
-        const auto has_ids = [&](const Epoch* epoch) { return epoch != &sent && !epoch->ids.empty(); };
-        earlier_.erase(earlier_.begin(), std::find_if(earlier_.begin(), earlier_.end(), has_ids));
-    }
+    if (!earlier_.empty() && earlier_.front().epoch == &sent) earlier_.erase(earlier_.begin());
     if (!spare_.empty() || sent.ids.bucket_count() > small_map) {
         epochs_.pop_front();
         return;
@@ -190,7 +195,7 @@ bool Coalescer::absorb_close(const Event& event) {
 // Or may be: of more epochs than a hook has time for all are taken to have it.
 bool Coalescer::is_in_earlier_epoch(std::uint64_t id) const noexcept {
     return earlier_.size() > most_epochs ||
-           std::any_of(earlier_.begin(), earlier_.end(), [&](const Epoch* epoch) { return epoch->ids.contains(id); });
+           std::any_of(earlier_.begin(), earlier_.end(), [&](const Earlier& one) { return one.epoch->ids.contains(id); });
 }
 
 // Buffers allocated in this epoch and still live on the device that closes were released by that; but not where the
@@ -275,10 +280,11 @@ void Coalescer::LiveEntries::begin_list() noexcept {
 // Leaves in live_ what the id's events in the epochs before the open one leave live.
 void Coalescer::find_what_earlier_epochs_leave_live(std::uint64_t id) {
     live_.clear();
-    for (const Epoch* epoch : earlier_) {
+    for (const auto& [epoch, closed] : earlier_) {
         if (const auto found = epoch->ids.find(id); found != epoch->ids.end()) local_effect(found->second);
-        for (std::size_t i = live_.size(); epoch->close && i-- > 0;) {
-            if (ops_[live_[i].op].event.device == epoch->close->device) live_.erase(i);
+        for (std::size_t i = live_.size(); i-- > 0;) {
+            const std::uint16_t device = ops_[live_[i].op].event.device;
+            if (std::find(closed.begin(), closed.end(), device) != closed.end()) live_.erase(i);
         }
     }
     live_.begin_list();
@@ -346,7 +352,10 @@ Coalescer::LocalEffect Coalescer::local_effect(const IdEvents& list) {
 // may do that even if it found some in the list, so the first of them stays, as one that no longer counts as a report.
 void Coalescer::fold(IdEvents& list, std::uint64_t id) {
     if (list.length < 2) return;  // no allocation with its free
-    if (earlier_.size() > most_epochs) return;  // more than a hook has time for: it is held as it is
+    if (earlier_.size() > most_epochs) {  // more than every hook has time for
+        if (list.length < list.next_long_look) return;
+        list.next_long_look = static_cast<std::uint16_t>(list.length + events_per_long_look);
+    }
     find_what_earlier_epochs_leave_live(id);
     const LocalEffect effect = local_effect(list);
     if (effect.balanced_length == 0) return;
@@ -385,6 +394,7 @@ void Coalescer::fold(IdEvents& list, std::uint64_t id) {
         if (event.count > 0) append(rest, event);
     }
     list = rest;
+    list.next_long_look = static_cast<std::uint16_t>(list.length + events_per_long_look);
 }
 
 // How many events from the front of the list belong to the phase being sent.

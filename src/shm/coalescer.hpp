@@ -57,7 +57,8 @@ public:
 private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
     static constexpr std::uint32_t max_events_per_id = 8192;
-    static constexpr std::size_t most_epochs = 64;  // that a hook looks through
+    static constexpr std::size_t most_epochs = 64;  // that every hook looks through; where there are more, ...
+    static constexpr std::uint16_t events_per_long_look = 1024;  // ... one in so many events of an id
     static constexpr std::uint64_t verbatim_share = 16;  // the queue takes this part of the limit
 
     struct Op {
@@ -68,7 +69,8 @@ private:
         std::uint32_t first = none;
         std::uint32_t last = none;
         std::uint32_t last_free = none;
-        std::uint32_t length = 0;
+        std::uint16_t length = 0;
+        std::uint16_t next_long_look = events_per_long_look;  // at this length
     };
     template <class Key, class Value>
     using Map = boost::unordered_flat_map<Key, Value, std::hash<Key>, std::equal_to<Key>,
@@ -105,6 +107,11 @@ private:
         Map<std::uint32_t, std::uint64_t> lowest;  // bytes of each gauge, see key_of
         std::optional<Event> close;        // applied after everything above
     };
+    // An epoch before the open one that holds ids, and which devices were closed after it, before the next such one.
+    struct Earlier {
+        const Epoch* epoch;
+        std::vector<std::uint16_t, MappedAllocator<std::uint16_t>> closed;
+    };
     // Counts of what was folded, per (device, type).
     struct FoldedPairs {
         std::uint64_t pairs = 0;
@@ -138,6 +145,7 @@ private:
     void fold_on_close(Epoch& epoch, std::uint16_t device);
 
     Epoch& open_epoch();
+    void note_as_earlier(const Epoch& epoch);
     std::uint32_t new_op(const Event& event);
     void append(IdEvents& list, const Event& event);
     void pop_front(IdEvents& list) noexcept;
@@ -183,7 +191,7 @@ private:
     std::vector<Op, MappedAllocator<Op>> ops_;
     std::uint32_t free_op_ = none;
     std::list<Epoch, MappedAllocator<Epoch>> epochs_;  // the last one is open unless phase_ says it is being sent
-    std::vector<Epoch*, MappedAllocator<Epoch*>> earlier_;  // those before the last one, from the first with ids on
+    std::vector<Earlier, MappedAllocator<Earlier>> earlier_;
     std::list<Epoch, MappedAllocator<Epoch>> spare_;   // at most one, empty: entering this state must not cost system calls
     std::uint64_t next_number_ = 0;
     // Scratch.
@@ -281,6 +289,7 @@ bool Coalescer::send_ids(Epoch& epoch, Push& push) {
 template <class Push>
 bool Coalescer::send_latest(Epoch& epoch, Push& push) {
     if (by_number_.empty()) {  // else it is being sent, the first last
+        by_number_.reserve(epoch.latest.size());  // all of them or, for want of memory, none
         for (const auto& [key, latest] : epoch.latest) by_number_.emplace_back(latest.number, key);
         std::sort(by_number_.begin(), by_number_.end(), std::greater<>());
     }

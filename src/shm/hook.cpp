@@ -12,10 +12,12 @@
 namespace trackshm::shm {
 namespace {
 
+// Called back by something we called, a malloc hook of the program's own: no event of the program, and what it would wait
+// for may be held by this very thread.
+bool is_nested() noexcept { return trackshm_internal_calls != 0; }
+
 [[gnu::noinline, gnu::cold]] void report_slowly(std::uint64_t what, std::uint64_t id, std::uint64_t size) noexcept {
-    // Called back by something we called, a malloc hook of the program's own: no event of the program, and its mutex is
-    // taken.
-    if (trackshm_internal_calls != 0) return;
+    if (is_nested()) return;
     const KeepErrno keep;
     const InternalCall internal;
     Event event;
@@ -24,6 +26,7 @@ namespace {
 }
 
 [[gnu::noinline, gnu::cold]] void reject() noexcept {
+    if (is_nested()) return;
     const KeepErrno keep;
     const InternalCall internal;
     Producer::instance().count_rejected();
@@ -60,6 +63,7 @@ extern "C" {
 bool trackshm_enabled(void) noexcept {
     const Mode mode = gate.look();
     if (mode != Mode::undecided) return mode != Mode::off;
+    if (is_nested()) return false;
     const KeepErrno keep;
     const InternalCall internal;
     return Producer::instance().decide() != Mode::off;
@@ -95,7 +99,7 @@ void trackshm_report_allocation_failure(uint32_t device_id, uint64_t size_bytes,
 }
 
 void trackshm_describe_device(uint32_t device_id, const char* name) noexcept {
-    if (gate.look() == Mode::off || name == nullptr) return;
+    if (gate.look() == Mode::off || name == nullptr || is_nested()) return;
     if (!in_range(device_id, 0, 0)) return reject();
     const KeepErrno keep;
     const InternalCall internal;
@@ -107,6 +111,7 @@ void trackshm_describe_memory(uint32_t device_id, uint8_t buffer_type, uint64_t 
 }
 
 int trackshm_sync(uint32_t timeout_ms) noexcept {
+    if (is_nested()) return TRACKSHM_SYNC_OFF;
     const KeepErrno keep;
     const InternalCall internal;
     return Producer::instance().sync(timeout_ms);

@@ -30,6 +30,9 @@ constinit std::atomic<std::uint64_t>* tickets = nullptr;
 
 namespace {
 
+// At most so many slots are sent at a time on behalf of others: the mutex is held meanwhile.
+constexpr std::uint64_t most_slots_at_a_time = 4096;
+
 constexpr std::size_t populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; not in every libc's headers
 
 // Where the Producer lives: it must not be destroyed at exit, and a forked child makes a new one in the same place.
@@ -410,7 +413,7 @@ bool Producer::flush_or_rest(std::uint64_t& rest_ns) noexcept {
     if (gate.look_under_mutex() == Mode::coalescing) {
         shared_lane_.refresh();
         const bool moved = shared_lane_.room() > 0;
-        if (!flush(shared_lane_.capacity)) {
+        if (!flush(most_slots_at_a_time)) {
             rest_ns = moved ? 200'000 : std::min(rest_ns * 2, longest_rest_ns);
             return true;
         }
@@ -424,7 +427,7 @@ bool Producer::flush_or_rest(std::uint64_t& rest_ns) noexcept {
 void Producer::finish() noexcept {
     if (owner_pid_ != getpid() || !segment_.is_open()) return;
     // The mutex's holder may be a thread that will never run again: wait for it, but not for ever.
-    constexpr int attempts = 200;
+    constexpr int attempts = 5000;
     bool locked = mutex_.try_lock();
     for (int i = 0; i < attempts && !locked; ++i) {
         sleep_ns(100'000);

@@ -145,7 +145,7 @@ SegmentStatus Segment::create(const std::string& name, std::uint64_t file_bytes,
     }
     if (status != SegmentStatus::ok) {
         const int error = errno;
-        ::unlink(path_of(name).c_str());
+        remove_file(name);
         close();
         errno = error;
     }
@@ -235,12 +235,15 @@ bool Segment::is_open_on(int fd) const noexcept {
     return fstat(fd, &info) == 0 && info.st_ino == inode_ && info.st_dev == device_;
 }
 
-bool Segment::lock(std::int64_t byte) noexcept {
+SegmentStatus Segment::lock(std::int64_t byte) noexcept {
     SharedFile unmapped;
-    if (!unmapped.open(name_, bip::read_write) || !is_open_on(unmapped.fd())) return false;
-    if (!lock_as_description(unmapped.fd(), byte)) return false;
+    if (!unmapped.open(name_, bip::read_write)) return status_of_open(errno);
+    if (!is_open_on(unmapped.fd())) return SegmentStatus::absent;
+    if (!lock_as_description(unmapped.fd(), byte)) {
+        return errno == EAGAIN ? SegmentStatus::permission_denied : status_of(errno);
+    }
     file_ = std::move(unmapped);
-    return true;
+    return SegmentStatus::ok;
 }
 
 bool Segment::reopen() noexcept {
@@ -252,7 +255,7 @@ bool Segment::reopen() noexcept {
 }
 
 void Segment::unlink() noexcept {
-    if (!name_.empty() && leads_to(name_, device_, inode_)) ::unlink(path_of(name_).c_str());
+    if (!name_.empty() && leads_to(name_, device_, inode_)) remove_file(name_);
 }
 
 void Segment::close() noexcept {
@@ -284,8 +287,13 @@ bool remove_file(const std::string& name) noexcept {
 }
 
 bool leads_to(const std::string& name, std::uint64_t device, std::uint64_t inode) noexcept {
-    struct stat info {};
-    return lstat(path_of(name).c_str(), &info) == 0 && info.st_ino == inode && info.st_dev == device;
+    try {
+        struct stat info {};
+        return lstat(path_of(name).c_str(), &info) == 0 && info.st_ino == inode && info.st_dev == device;
+    } catch (const std::bad_alloc&) {
+        errno = ENOMEM;
+        return false;
+    }
 }
 
 }  // namespace trackshm::shm

@@ -109,8 +109,8 @@ public:
 
     // An open-file-description lock on a byte, see record_lock.hpp; for as long as this is open. Through a descriptor that
     // nothing was mapped with: a mapping keeps its description, and the lock with it, while anybody reads /proc/PID/maps of a
-    // process that has died. False if somebody else holds it, or the name leads elsewhere.
-    bool lock(std::int64_t byte) noexcept;
+    // process that has died. `permission_denied` if somebody else holds it, `absent` if the name leads elsewhere.
+    SegmentStatus lock(std::int64_t byte) noexcept;
 
     template <class T>
     T* at(std::uint64_t offset) const noexcept {

@@ -277,6 +277,24 @@ TEST_CASE("a buffer that grew while a gauge fell does not meet it at its old hei
     CHECK(experiment->coalesced.reports_coalesced > 20);
 }
 
+TEST_CASE("what comes and goes is folded however many devices were closed before") {
+    const bool has_many_epochs = GENERATE(false, true);
+    INFO((has_many_epochs ? "with" : "without") << " a buffer that stays between two closes");
+    const auto experiment = Experiment::without_a_queue();
+    experiment->report(event_of(EventKind::allocation, 1, 0, 1, 64));
+    for (std::uint32_t i = 0; i < 300; ++i) {
+        experiment->report(event_of(EventKind::allocation, 2 + i % 2, 0, 2, 64));
+        if (has_many_epochs) experiment->report(event_of(EventKind::allocation, 1, 0, 1000 + i, 64));
+        experiment->report(event_of(EventKind::device_closed, 2 + i % 2, 0, 0));
+    }
+    for (std::uint64_t i = 0; i < 20000; ++i) {  // report() requires that all are taken
+        experiment->report(event_of(EventKind::allocation, 2, 0, 3, 64));
+        experiment->report(event_of(EventKind::free_by_id, 0, 0, 3));
+    }
+    CHECK(experiment->coalescer.events() < 3000);
+    experiment->finish();
+}
+
 TEST_CASE("past its limit the coalescer refuses and changes nothing") {
     Coalescer coalescer(10);
     std::uint64_t taken = 0;

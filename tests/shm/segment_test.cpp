@@ -203,6 +203,25 @@ TEST_CASE("a lock on a byte tells its holder, does not outlive it and is not inh
     CHECK_FALSE(lock_holder(segment.fd(), claim_byte));
 }
 
+TEST_CASE("a lock that cannot be had for want of a descriptor is nobody's") {
+    const Name name;
+    Segment segment;
+    Segment other;
+    REQUIRE(segment.create(name, page_bytes, page_bytes) == SegmentStatus::ok);
+    REQUIRE(other.open(name, bip::read_write, page_bytes) == SegmentStatus::ok);
+    rlimit files{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    const rlimit none{0, files.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const SegmentStatus without = segment.lock(aggregator_byte);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    CHECK(without == SegmentStatus::no_space);
+    CHECK(segment.lock(aggregator_byte) == SegmentStatus::ok);
+    CHECK(other.lock(aggregator_byte) == SegmentStatus::permission_denied);
+    segment.unlink();
+    CHECK(other.lock(claim_byte) == SegmentStatus::absent);
+}
+
 // Reading it keeps the memory of a process, and with it the files it has mapped, a moment beyond its end.
 TEST_CASE("a lock is free once its owner is dead, whoever looks at the owner's memory map") {
     const Name name;
@@ -215,7 +234,7 @@ TEST_CASE("a lock is free once its owner is dead, whoever looks at the owner's m
         if (owner == 0) {
             Segment segment;
             const bool locked = segment.open(name, bip::read_write, page_bytes) == SegmentStatus::ok &&
-                                segment.lock(aggregator_byte);
+                                segment.lock(aggregator_byte) == SegmentStatus::ok;
             if (write(ready[1], locked ? "y" : "n", 1) == 1) pause();
             _exit(1);
         }

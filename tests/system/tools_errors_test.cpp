@@ -110,6 +110,7 @@ TEST_CASE("a bad value is a usage error") {
     check_fails(run({SHMTRACE_PATH, "--live", "--seconds", "nan"}), 2);
     check_fails(run({SHMTOP_PATH, "--namespace", "a.b"}), 2);
     check_fails(run({SHM_AGGREGATOR_PATH, "--namespace", "a/b"}), 2);
+    for (const char* mode : {"0440", "0622", "600x", "8"}) check_fails(run({SHM_AGGREGATOR_PATH, "--mode", mode}), 2);
 }
 
 TEST_CASE("readers without an aggregator exit with 3") {

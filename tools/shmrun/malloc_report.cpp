@@ -30,13 +30,14 @@ __attribute__((constructor)) void after_libtrackshm_constructors() {
     if (is_reported(nullptr)) tracking.store(Tracking::on, std::memory_order_relaxed);
 }
 
+// What libtrackshm allocates meanwhile it marks as its own.
 void start_tracking() noexcept {
-    const shm::InternalCall internal;
     if (!trackshm_enabled()) {
         tracking.store(Tracking::off, std::memory_order_relaxed);
         return;
     }
     trackshm_describe_device(TRACKSHM_HOST_DEVICE, "host");
+    const shm::InternalCall internal;
     pthread_atfork(nullptr, nullptr, MovingBlock::forget_all);
     tracking.store(Tracking::starting, std::memory_order_relaxed);
 }
