@@ -82,6 +82,40 @@ TEST_CASE("a wait with nobody to ask exits as a reader without an aggregator") {
     CHECK(std::count(result.error_output.begin(), result.error_output.end(), '\n') == 1);
 }
 
+TEST_CASE("a check of figures that nobody renews fails, and says how old they are") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    CHECK(shmtop(name_space, {"--check", "processes == 0"}).status.exited_with(0));
+    aggregator.child().signal(SIGSTOP);
+    CommandResult result;
+    CHECK(eventually([&] {
+        result = shmtop(name_space, {"--check", "processes == 0"});
+        return result.status.exited_with(10);
+    }));
+    CHECK(result.error_output.find("has not moved for") != std::string::npos);
+    CHECK(shmtop(name_space, {"--check", "processes == 0", "--wait", "0.1"}).status.exited_with(10));
+    aggregator.child().signal(SIGCONT);
+    CHECK(shmtop(name_space, {"--check", "processes == 0", "--wait", "20"}).status.exited_with(0));
+}
+
+TEST_CASE("metrics that are written over and over tell that an aggregator is gone, and of the next one") {
+    const Namespace name_space;
+    const TemporaryDirectory directory;
+    const std::string file = directory / "trackshm.prom";
+    const auto is_up = [&](const std::string& value) {
+        return eventually([&] { return fs::exists(file) && read_file(file).find("trackshm_up " + value) != std::string::npos; });
+    };
+    Child writing(shmtop_arguments(name_space, {"--format", "prom", "-n", "0", "-r", "20", "-o", file}));
+    CHECK(is_up("0"));
+    for (int round = 0; round < 2; ++round) {
+        Aggregator aggregator(name_space);
+        CHECK(is_up("1"));
+        aggregator.child().kill();
+        CHECK(is_up("0"));
+        CHECK(read_file(file).find("trackshm_live_bytes") == std::string::npos);
+    }
+}
+
 TEST_CASE("a check can be about each device and each process") {
     const Namespace name_space;
     Aggregator aggregator(name_space);

@@ -3,7 +3,9 @@
 // shmtrace on a real aggregator and on recordings, read by parsers that others wrote.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "support/commands.hpp"
@@ -51,6 +53,17 @@ Recorded record_life(const Namespace& name_space, const TemporaryDirectory& dire
     REQUIRE(eventually([&] { return exited_row(shmtop_json(name_space), recorded.pid).is_object(); }));
     append_frame(name_space, recorded.file);
     return recorded;
+}
+
+// It catches SIGINT and sleeps: the first frame is there by then.
+bool waits_for_a_frame(pid_t pid) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    bool sleeps = false;
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("State:")) sleeps = line.find("S (sleeping)") != std::string::npos;
+        if (line.starts_with("SigCgt:")) return sleeps && (std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1) != 0;
+    }
+    return false;
 }
 
 std::vector<json> events(const json& trace, const std::string& kind, const std::string& name) {
@@ -107,6 +120,29 @@ TEST_CASE("a running aggregator is exported for as long as was asked") {
     const auto device = events(trace, "C", "device 3");
     REQUIRE(device.size() == 2);
     CHECK(device[1].at("ts") > 0);
+}
+
+TEST_CASE("what was gathered until an interruption, or the aggregator's end, is exported") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Script program(name_space);
+    program("alloc 3 100 0 1");
+    program.sync();
+    const TemporaryDirectory directory;
+    const std::string file = directory / "trace.json";
+    Child tracing({SHMTRACE_PATH, "--live", "--seconds", "1000", "-r", "20", "-o", file, "--namespace", name_space.name()});
+    const bool is_interrupted = GENERATE(true, false);
+    REQUIRE(eventually([&] { return waits_for_a_frame(tracing.pid()); }));
+    if (is_interrupted) {
+        tracing.signal(SIGINT);
+        CHECK(tracing.wait().exited_with(0));
+    } else {
+        aggregator.child().kill();
+        CHECK(tracing.wait().exited_with(3));
+        CHECK(count_lines_with(tracing.error_output(), "is gone") == 1);
+    }
+    REQUIRE_PARSED(trace, "chrome", read_file(file));
+    CHECK_FALSE(events(trace, "C", "device 3").empty());
 }
 
 TEST_CASE("who holds what is exported as a profile") {

@@ -118,6 +118,13 @@ TEST_CASE("a check of each holds if it does for every device or process") {
     CHECK_FALSE(Check::parse("device[*].live_bytes == 1", problem)->failure(stats::Snapshot{}));
 }
 
+TEST_CASE("a memory of each device is that of those that have one") {
+    CHECK(holds("device[*].l1.live_bytes == 10M"));         // device 0 alone has it
+    CHECK(holds("device[1].l1.live_bytes == 0"));           // what is not there holds nothing
+    CHECK(holds("device[*].trace.used_ratio < 0.1"));
+    CHECK_FALSE(holds("device[0].trace.used_ratio < 0.1"));  // unknown
+}
+
 TEST_CASE("a check names everything, a type, a device, a process, and what the process holds where") {
     CHECK(holds("used_ratio == 0.3 && capacity_bytes == 1000M && devices == 3"));
     CHECK(holds("allocations_total == 5 && l1.allocations_total == 1 && device[0].allocated_bytes_total == 310M"));

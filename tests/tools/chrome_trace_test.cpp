@@ -47,6 +47,14 @@ TEST_CASE("a device is a counter with a series per memory, written when it chang
     CHECK(events(frames, "C", "device 9").empty());
 }
 
+TEST_CASE("a device that is described late is one counter all the same") {
+    std::vector<stats::Snapshot> frames{later(0), later(1)};
+    frames[0].devices[0].name.clear();
+    frames[1].devices[0].types[0].live_bytes = 5;
+    CHECK(events(frames, "C", "device 0").empty());
+    CHECK(events(frames, "C", "device 0 mesh (0,1)").size() == 3);
+}
+
 TEST_CASE("a process is a counter with a series per device, which falls to zero when it is gone") {
     std::vector<stats::Snapshot> frames{later(0), later(1), later(2)};
     frames[1].processes.pop_back();

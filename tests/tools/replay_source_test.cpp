@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 #include "recording/recorder.hpp"
 #include "support/temporary_directory.hpp"
@@ -38,6 +39,12 @@ public:
         stats::Error error;
         REQUIRE(source->next(snapshot, error));
         return snapshot.publish_seq;
+    }
+
+    std::vector<std::uint64_t> skipped() {
+        std::vector<std::uint64_t> frames;
+        source->catch_up([&](const stats::Snapshot& past) { frames.push_back(past.publish_seq); });
+        return frames;
     }
 
 private:
@@ -106,6 +113,27 @@ TEST_CASE("after the end a recording goes on where it is moved back to") {
     CHECK(playing.shown() == 5);
     playing.pass(seconds(1));
     CHECK(playing.shown() == 6);
+}
+
+TEST_CASE("graphs are told what a recording skipped, and what came before where it was moved back") {
+    using Frames = std::vector<std::uint64_t>;
+    Playing playing;
+    CHECK(playing.shown() == 0);
+    CHECK(playing.skipped().empty());
+    playing.pass(seconds(1));
+    CHECK(playing.shown() == 1);
+    CHECK(playing.skipped().empty());
+    playing.source->seek_by(seconds(4));
+    CHECK(playing.shown() == 5);
+    CHECK(playing.skipped() == Frames{2, 3, 4});
+    CHECK(playing.shown() == 5);
+    CHECK(playing.skipped().empty());
+    playing.source->seek_by(seconds(-2));
+    CHECK(playing.shown() == 3);
+    CHECK(playing.skipped() == Frames{0, 1, 2});
+    playing.source->seek_by(seconds(-100));
+    CHECK(playing.shown() == 0);
+    CHECK(playing.skipped().empty());
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST_CASE("losses and a dead aggregator are said in words") {
     const std::string text = frame_text(snapshot);
     CHECK(contains(text, "NOT EXACT"));
     CHECK(contains(text, "dropped 4"));
-    CHECK(contains(text, "~ events were lost"));
+    CHECK(contains(text, "~ not exact: events were lost or rejected"));
     CHECK(contains(text, "THE AGGREGATOR IS GONE"));
 }
 

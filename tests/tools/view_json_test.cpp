@@ -85,7 +85,8 @@ TEST_CASE("a device shows its last failed allocation and the buffers in its way"
                                          {"type", "DRAM"},
                                          {"pid", 20},
                                          {"comm", "big"},
-                                         {"age_ns", 9'000'000'000}}));
+                                         {"age_ns", 9'000'000'000},
+                                         {"id_hex", "0x4d"}}));
 }
 
 TEST_CASE("a failure whose list of buffers is not made yet says null for its time") {

@@ -22,7 +22,7 @@ std::string problem_with(const std::string& name) {
 
 void add_namespace_option(CLI::App& app, std::string& name_space) {
     name_space = shm::default_namespace;
-    app.add_option("--namespace", name_space, "Instance to look at: letters, digits, _ and -, up to 32")
+    app.add_option("--namespace", name_space, "Instance of trackshm: letters, digits, _ and -, up to 32")
         ->option_text(option_text)
         ->envname(variable)
         ->check(problem_with);

@@ -11,7 +11,9 @@ namespace trackshm::tools {
 
 bool is_interactive_terminal() {
     const char* terminal = std::getenv("TERM");
-    return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && terminal != nullptr && *terminal != '\0' &&
+    // In the background the first thing that is done to the terminal would stop the program.
+    const bool is_in_front = tcgetpgrp(STDIN_FILENO) == getpgrp();
+    return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && is_in_front && terminal != nullptr && *terminal != '\0' &&
            std::string_view(terminal) != "dumb";
 }
 

@@ -131,7 +131,7 @@ _shm_aggregator() {
     _trackshm_reply '-h --help -V --version --namespace --quiet --log-events --fresh --mode' "$typed"
 }
 
-complete -F _shmtop shmtop
+complete -o filenames -F _shmtop shmtop
 complete -F _shmdump shmdump
 complete -o filenames -F _shmrun shmrun
 complete -o filenames -F _shmtrace shmtrace

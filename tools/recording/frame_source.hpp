@@ -7,7 +7,12 @@
 
 namespace trackshm::tools {
 
-enum class FrameResult { frame, end, failed };
+enum class FrameResult {
+    frame,
+    end,
+    failed,
+    absent,  // from a source that goes on: nobody publishes now
+};
 
 class FrameSource {
 public:

@@ -36,6 +36,15 @@ FrameResult LiveFrames::next(stats::Snapshot& snapshot, stats::Details& details,
     return read_alive(reader_, snapshot, with_details_ ? &details : nullptr, error) ? FrameResult::frame : FrameResult::failed;
 }
 
+FrameResult LastingFrames::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
+    std::this_thread::sleep_until(due_);
+    due_ = std::max(due_ + refresh_, Clock::now());
+    if (!reader_) reader_ = stats::Reader::open(name_space_, error);
+    if (reader_ && read_alive(*reader_, snapshot, with_details_ ? &details : nullptr, error)) return FrameResult::frame;
+    reader_.reset();  // a successor may publish elsewhere
+    return is_passing(error) ? FrameResult::absent : FrameResult::failed;
+}
+
 FrameResult AwaitedFrame::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
     if (done_) return FrameResult::end;
     done_ = true;

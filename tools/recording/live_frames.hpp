@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "recording/frame_source.hpp"
@@ -27,6 +28,22 @@ private:
     std::uint64_t iterations_;
     bool with_details_;
     std::uint64_t done_ = 0;
+    std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
+};
+
+// One now and one after every `refresh`, without end, across aggregators that come and go.
+class LastingFrames final : public FrameSource {
+public:
+    LastingFrames(std::string name_space, std::chrono::milliseconds refresh, bool with_details)
+        : name_space_(std::move(name_space)), refresh_(refresh), with_details_(with_details) {}
+
+    FrameResult next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) override;
+
+private:
+    std::string name_space_;
+    std::chrono::milliseconds refresh_;
+    bool with_details_;
+    std::optional<stats::Reader> reader_;
     std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
 };
 

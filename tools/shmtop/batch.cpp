@@ -15,6 +15,7 @@
 #include "common/output.hpp"
 #include "common/terminal.hpp"
 #include "shmtop/filter.hpp"
+#include "shmtop/summary.hpp"
 #include "shmtop/view_batch.hpp"
 #include "shmtop/view_json.hpp"
 #include "shmtop/view_prom.hpp"
@@ -59,6 +60,13 @@ public:
         return is_due_ ? OutputResult::ok : output_.write(written_);
     }
 
+    // There is nothing to read now: of metrics, that it is so.
+    OutputResult write_absence() {
+        if (options_.view != View::prom) return OutputResult::ok;
+        written_ = prometheus_text({metric_of_no_snapshot()});
+        return output_.write(written_);
+    }
+
     // After the last frame.
     OutputResult finish() { return std::exchange(is_due_, false) ? output_.write(written_) : OutputResult::ok; }
 
@@ -82,7 +90,7 @@ std::optional<int> show_frame(stats::Snapshot& snapshot, stats::Details& details
                               FrameWriter& writer) {
     apply_filter(options.filter, snapshot);
     apply_filter(options.filter, details);
-    const auto failure = options.check ? options.check->failure(snapshot) : std::nullopt;
+    const auto failure = check_failure(options, snapshot);
     cut_processes(options.filter, snapshot);
     switch (writer.write(snapshot, details)) {
         case OutputResult::ok: break;
@@ -103,12 +111,21 @@ int show_frames(FrameSource& frames, const Options& options, FrameWriter& writer
             case FrameResult::end: return exit_ok;
             case FrameResult::failed: print_error("shmtop", error.message); return error.exit_code();
             case FrameResult::frame: break;
+            case FrameResult::absent:
+                if (writer.write_absence() == OutputResult::failed) return output_failed(options);
+                continue;
         }
         if (const auto exit_code = show_frame(snapshot, details, options, writer)) return *exit_code;
     }
 }
 
 }  // namespace
+
+std::optional<std::string> check_failure(const Options& options, const stats::Snapshot& snapshot) {
+    if (!options.check) return std::nullopt;
+    if (std::string stale = standstill_text(snapshot); options.replay_file.empty() && !stale.empty()) return stale;
+    return options.check->failure(snapshot);
+}
 
 int run_batch(FrameSource& frames, const Options& options) {
     FrameWriter writer(options);

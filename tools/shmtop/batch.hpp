@@ -9,6 +9,10 @@
 namespace trackshm::tools {
 
 // Returns what to exit with.
+// What breaks --check, if anything: also that the figures are old, since what they say need not be so any more. Those of a
+// recording are meant to be.
+std::optional<std::string> check_failure(const Options& options, const stats::Snapshot& snapshot);
+
 int run_batch(FrameSource& frames, const Options& options);
 
 }  // namespace trackshm::tools

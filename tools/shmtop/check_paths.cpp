@@ -261,6 +261,16 @@ std::vector<CheckFigure> figures_of(const std::vector<Row>& rows, PathParts part
     return figures;
 }
 
+// Devices that have such a memory.
+std::vector<Device> with_type(std::vector<Device> devices, std::optional<std::uint8_t> type) {
+    const auto has_it = [type](const stats::TypeCounters& memory) { return memory.type == *type; };
+    if (!type) return devices;
+    std::erase_if(devices, [&](const Device& device) {
+        return std::none_of(device.types.begin(), device.types.end(), has_it);
+    });
+    return devices;
+}
+
 std::uint32_t id_of_device(const Device& device) { return device.device; }
 std::uint32_t id_of_process(const Process& process) { return static_cast<std::uint32_t>(process.pid); }
 
@@ -290,7 +300,9 @@ std::optional<CheckPath> find_check_path(std::string_view path) {
         const auto figure = device_figure(parts);
         if (!figure) return std::nullopt;
         return CheckPath{parts.device->is_each, is_truth(parts.field), [=](const Snapshot& snapshot) {
-                             return figures_of(snapshot.devices, parts, &PathParts::device, id_of_device, *figure);
+                             const auto& devices = parts.device->is_each ? with_type(snapshot.devices, parts.type)
+                                                                         : snapshot.devices;
+                             return figures_of(devices, parts, &PathParts::device, id_of_device, *figure);
                          }};
     }
     if (const auto value = find_field(memory_fields, parts.field)) {

@@ -77,6 +77,7 @@ private:
     bool refresh_figures() {
         if (state_.paused && !source_.can_seek()) return true;
         if (!source_.next(latest_, error_)) return false;
+        source_.catch_up([this](const stats::Snapshot& past) { input_.history.add(past); });
         input_.history.add(latest_);
         input_.snapshot = latest_;
         apply_filter(options_.filter, input_.snapshot);

@@ -47,7 +47,7 @@ bool wants_details(const Options& options) { return options.view == View::json |
 int wait_for_check(const Options& options) {
     const auto holds = [&options](stats::Snapshot snapshot) {
         apply_filter(options.filter, snapshot);
-        return !options.check->failure(snapshot);
+        return !check_failure(options, snapshot);
     };
     AwaitedFrame frame(options.name_space, *options.wait, wants_details(options), holds);
     return run_batch(frame, options);
@@ -67,6 +67,16 @@ int record(stats::Reader& reader, const Options& options) {
     return run_batch(frames, options);
 }
 
+// Metrics that are written over and over are for a collector, which is to learn that there are none.
+bool outlives_aggregators(const Options& options) {
+    return options.view == View::prom && options.iterations == 0 && options.record_file.empty() && !options.check;
+}
+
+int show_for_ever(const Options& options) {
+    LastingFrames frames(options.name_space, std::chrono::milliseconds(options.refresh_ms), wants_details(options));
+    return run_batch(frames, options);
+}
+
 int show(stats::Reader& reader, const Options& options) {
     if (options.view == View::live) {
         LiveSource source(reader, options.name_space, options.filter);
@@ -83,6 +93,7 @@ int run(int argc, char** argv) {
     if (const auto exit_code = parse_options(argc, argv, is_interactive_terminal(), options)) return *exit_code;
     if (!options.replay_file.empty()) return replay(options);
     if (options.wait) return wait_for_check(options);
+    if (outlives_aggregators(options)) return show_for_ever(options);
 
     stats::Error error;
     auto reader = stats::Reader::open(options.name_space, error);

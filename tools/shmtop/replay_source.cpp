@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace trackshm::tools {
 namespace {
@@ -28,10 +29,33 @@ bool ReplaySource::next(stats::Snapshot& snapshot, stats::Error& error) {
     const std::size_t due = recording_.frame_at(recording_.frames().front().time_unix_ns + position_ns());
     if (due != shown_) {
         if (!recording_.read(due, snapshot_, details_, error)) return false;
+        unseen_from_ = shown_ && *shown_ < due ? *shown_ + 1 : 0;
         shown_ = due;
+    } else {
+        unseen_from_ = due;
     }
     snapshot = snapshot_;
     return true;
+}
+
+void ReplaySource::catch_up(const std::function<void(const stats::Snapshot&)>& see) {
+    constexpr std::uint64_t step_ns = 1'000'000'000;
+    constexpr std::size_t most_frames = 600;
+    const auto& frames = recording_.frames();
+    std::vector<std::size_t> chosen;  // the newest first
+    std::uint64_t next_ns = snapshot_.time_unix_ns;
+    for (std::size_t frame = *shown_; frame > unseen_from_ && chosen.size() < most_frames;) {
+        --frame;
+        if (frames[frame].time_unix_ns + step_ns > next_ns) continue;
+        next_ns = frames[frame].time_unix_ns;
+        chosen.push_back(frame);
+    }
+    stats::Snapshot past;
+    stats::Details details;
+    stats::Error error;
+    for (auto frame = chosen.rbegin(); frame != chosen.rend(); ++frame) {
+        if (recording_.read(*frame, past, details, error)) see(past);
+    }
 }
 
 void ReplaySource::gather(const Wanted& wanted, const stats::Snapshot&, Extras& extras) {

@@ -24,6 +24,9 @@ public:
     // The frame that is due. The last one stays.
     bool next(stats::Snapshot& snapshot, stats::Error& error) override;
 
+    // A frame a second, of some minutes at most.
+    void catch_up(const std::function<void(const stats::Snapshot&)>& see) override;
+
     // Who held what at a peak, the last failure and the sizes; a recording knows no parents and no single buffers.
     void gather(const Wanted& wanted, const stats::Snapshot& snapshot, Extras& extras) override;
 
@@ -46,6 +49,7 @@ private:
     double speed_ = 1;
     bool paused_ = false;
     std::optional<std::size_t> shown_;   // the frame in snapshot_
+    std::size_t unseen_from_ = 0;        // frames from here to that one were not shown
     stats::Snapshot snapshot_;
     stats::Details details_;
 };

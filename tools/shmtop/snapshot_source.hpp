@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -44,6 +45,10 @@ public:
     // Puts the picture to be shown now into `snapshot`, which holds the one before. False, with `error` set: there will
     // be none any more, and the screen ends.
     virtual bool next(stats::Snapshot& snapshot, stats::Error& error) = 0;
+
+    // Calls back with what was to be seen before the picture that next() gave last and was not, in the order of its time: what
+    // a recording skipped, or led there when it was moved back.
+    virtual void catch_up(const std::function<void(const stats::Snapshot&)>&) {}
 
     // Brings `extras` up to the snapshot that next() gave last. Must not take long: what does is to be done elsewhere
     // and handed over when it is there.

@@ -129,7 +129,7 @@ std::string legend_text(const stats::Snapshot& snapshot) {
         return any_process([mark](const auto& process) { return mark_of(process) == mark; });
     };
     std::string legend;
-    if (has_mark('~')) legend += "  ~ events were lost";
+    if (has_mark('~')) legend += "  ~ not exact: events were lost or rejected";
     if (has_mark('Q')) legend += "  Q corrupt, figures frozen";
     if (has_mark('W')) legend += "  W events wait for room in /dev/shm";
     if (any_process([](const auto& process) { return !process.peak_exact; }) ||

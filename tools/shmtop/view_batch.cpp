@@ -23,7 +23,7 @@ constexpr std::size_t leaks_shown = 5;
 
 std::string title_line(const stats::Snapshot& snapshot) {
     return fmt::format("trackshm {}   {}   {}   {}", snapshot.name_space, clock_text(snapshot.time_unix_ns),
-                       aggregator_text(snapshot), snapshot.exact ? "exact" : "NOT EXACT: some events were lost");
+                       aggregator_text(snapshot), snapshot.exact ? "exact" : "NOT EXACT");
 }
 
 void add_head(Frame& frame, const stats::Snapshot& snapshot) {

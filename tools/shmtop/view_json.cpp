@@ -3,6 +3,8 @@
 // Programs read these documents: fields are added at the end of an object, and never renamed or removed.
 #include "shmtop/view_json.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -90,7 +92,8 @@ Json large_buffer_json(const stats::LargeBuffer& buffer) {
             {"type", stats::type_name(buffer.type)},
             {"pid", pid_json(buffer.pid)},
             {"comm", printable_in_json(buffer.comm)},
-            {"age_ns", buffer.age_ns}};
+            {"age_ns", buffer.age_ns},
+            {"id_hex", fmt::format("{:#x}", buffer.id)}};  // as shmdump has it; readers of numbers may keep 53 bits only
 }
 
 Json failure_json(const stats::DeviceDetails* details) {

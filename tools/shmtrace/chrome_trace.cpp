@@ -12,11 +12,6 @@ namespace {
 
 constexpr const char* process_track = "live bytes";
 
-std::string track_name(const stats::Device& device) {
-    const std::string name = printable(device.name);
-    return name.empty() ? fmt::format("device {}", device.device) : fmt::format("device {} {}", device.device, name);
-}
-
 }  // namespace
 
 void ChromeTrace::add(const stats::Snapshot& snapshot) {
@@ -29,6 +24,7 @@ void ChromeTrace::add(const stats::Snapshot& snapshot) {
 
 std::string ChromeTrace::finish() {
     for (const auto& [track, series] : shown_) write_counter(track, series, now_us_);
+    name_devices();
     const Json document = {{"displayTimeUnit", "ms"},
                            {"otherData", {{"namespace", name_space_}, {"start_unix_ns", start_unix_ns_}}},
                            {"traceEvents", std::move(events_)}};
@@ -50,7 +46,18 @@ void ChromeTrace::add_devices(const stats::Snapshot& snapshot) {
         for (const stats::TypeCounters& memory : device.types) {
             series[std::string(stats::type_name(memory.type))] = memory.live_bytes;
         }
-        if (!series.empty()) count({devices_pid_, track_name(device)}, std::move(series));
+        const std::string track = fmt::format("device {}", device.device);
+        if (!device.name.empty()) device_names_[track] = fmt::format("{} {}", track, printable(device.name));
+        if (!series.empty()) count({devices_pid_, track}, std::move(series));
+    }
+}
+
+// A device that is described late is one track all the same.
+void ChromeTrace::name_devices() {
+    for (Json& event : events_) {
+        if (event.at("ph") != "C" || event.at("pid") != devices_pid_) continue;
+        const auto named = device_names_.find(event.at("name").get<std::string>());
+        if (named != device_names_.end()) event["name"] = named->second;
     }
 }
 

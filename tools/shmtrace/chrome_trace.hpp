@@ -32,6 +32,7 @@ private:
 
     void begin(const stats::Snapshot& snapshot);
     void add_devices(const stats::Snapshot& snapshot);
+    void name_devices();
     void add_processes(const stats::Snapshot& snapshot);
     void add_ends(const stats::Snapshot& snapshot);
     void name_process(std::int32_t pid, const std::string& name);
@@ -47,6 +48,7 @@ private:
     std::map<std::int32_t, std::string> named_;  // as last written: a pid may come back
     std::set<std::pair<std::int32_t, std::uint64_t>> ended_;  // pid and when
     std::map<Track, Json> shown_;                             // the last value of every counter
+    std::map<std::string, std::string> device_names_;         // tracks of devices, and what they are called by now
     bool has_begun_ = false;
 };
 

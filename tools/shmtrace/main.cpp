@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
@@ -67,36 +69,46 @@ int write(const std::string& text, const Options& options) {
     return exit_failure;
 }
 
-int export_trace(FrameSource& frames, const Options& options) {
-    ChromeTrace trace;
-    stats::Snapshot snapshot;
-    stats::Details details;
-    stats::Error error;
-    while (true) {
-        switch (frames.next(snapshot, details, error)) {
-            case FrameResult::frame: trace.add(snapshot); break;
-            case FrameResult::end: return write(trace.finish(), options);
-            case FrameResult::failed: return failed(error);
-        }
-    }
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first SIGINT or SIGTERM ends the frames, and what there is of them is written; a second one ends the program.
+void end_frames_on_signals() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
 }
 
-// Of the last frame.
-int export_profile(FrameSource& frames, const Options& options) {
-    stats::Snapshot snapshot;
+// All frames there are, the last of them left in `snapshot`. If the frames fail after the first, what went before is kept:
+// `error` says why there is no more.
+template <class Add>
+bool gather(FrameSource& frames, stats::Snapshot& snapshot, stats::Error& error, Add&& add) {
     stats::Details details;
-    stats::Error error;
-    while (true) {
-        switch (frames.next(snapshot, details, error)) {
-            case FrameResult::frame: break;
-            case FrameResult::end: return write(pprof_profile(snapshot), options);
-            case FrameResult::failed: return failed(error);
-        }
+    stats::Snapshot next;
+    bool is_first = true;
+    while (is_first || interrupted == 0) {
+        const FrameResult result = frames.next(next, details, error);
+        if (result == FrameResult::end) return true;
+        if (result != FrameResult::frame) return !is_first;
+        is_first = false;
+        std::swap(snapshot, next);
+        add(snapshot);
     }
+    return true;
 }
 
 int export_frames(FrameSource& frames, const Options& options) {
-    return options.format == "pprof" ? export_profile(frames, options) : export_trace(frames, options);
+    stats::Snapshot last;
+    stats::Error error;
+    ChromeTrace trace;
+    const bool is_profile = options.format == "pprof";
+    const auto add = [&](const stats::Snapshot& snapshot) {
+        if (!is_profile) trace.add(snapshot);
+    };
+    if (!gather(frames, last, error, add)) return failed(error);
+    const int written = write(is_profile ? pprof_profile(last) : trace.finish(), options);
+    return written == exit_ok && !error.message.empty() ? failed(error) : written;
 }
 
 int export_recording(const Options& options) {
@@ -114,6 +126,7 @@ int export_live(const Options& options, bool seconds_given) {
     stats::Error error;
     auto reader = stats::Reader::open(options.name_space, error);
     if (!reader) return failed(error);
+    end_frames_on_signals();
     // A profile is of one moment: now, unless it is told to wait for another.
     const double seconds = options.format == "pprof" && !seconds_given ? 0 : options.seconds;
     const double refreshes = seconds * 1000 / static_cast<double>(options.refresh_ms);
