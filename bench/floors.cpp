@@ -4,7 +4,7 @@
 // its floor cannot be reached here, however good the code.
 //
 // - a slot: one thread takes a ticket (fetch_add), stores 32 bytes and publishes a position (release), 1024 times; either the
-//   ring's lines are its own, or another core has read them since, as it must where somebody drains them.
+//   ring's lines are its own, or another core has read them since, as it must where somebody drains them, and given them up.
 // - a ring: the same without a pause into a ring of 262144 slots, while a thread on the other core reads all of every slot and
 //   gives positions back. What goes from one core to the other in pipeline, without a table, counters or a publication.
 // - a buffer's line: 64 bytes somewhere among those of N buffers are looked at and changed, in an order that is known 64 in
@@ -32,6 +32,7 @@
 #include "harness/experiment.hpp"
 #include "harness/observation.hpp"
 #include "shm/names.hpp"
+#include "shm/os.hpp"
 #include "shm/process_abi.hpp"
 #include "shm/record_lock.hpp"
 #include "shm/segment.hpp"
@@ -58,10 +59,13 @@ struct BareRing {
         slot.words[3].store(ticket, std::memory_order_relaxed);
         position.store(++written, std::memory_order_release);
     }
-    std::uint64_t sum(std::uint64_t from, std::uint64_t to) const noexcept {
+    // All words of these slots, whose lines are given up then, as the aggregator does.
+    std::uint64_t take(std::uint64_t from, std::uint64_t to) const noexcept {
         std::uint64_t sum = 0;
         for (; from != to; ++from) {
-            for (const auto& word : slots[from & (slots.size() - 1)].words) sum += word.load(std::memory_order_relaxed);
+            const BareSlot& slot = slots[from & (slots.size() - 1)];
+            for (const auto& word : slot.words) sum += word.load(std::memory_order_relaxed);
+            if ((from & 1) != 0) shm::flush_line(&slot);
         }
         return sum;
     }
@@ -86,7 +90,7 @@ Figures store_slots(const nlohmann::json& arguments) {
         while (!stop.load(std::memory_order_relaxed)) {
             const std::uint64_t seen = ring.position.load(std::memory_order_acquire);
             if (seen == ring.read_position.load(std::memory_order_relaxed) || seen % events_per_burst != 0) continue;
-            if (lines_travel) sink += ring.sum(0, ring_slots);
+            if (lines_travel) sink += ring.take(seen - events_per_burst, seen);
             ring.read_position.store(seen, std::memory_order_release);
         }
     });
@@ -116,7 +120,7 @@ Figures move_slots(const nlohmann::json& arguments) {
         for (std::uint64_t from = 0; from < events;) {
             const std::uint64_t there = ring.position.load(std::memory_order_acquire);
             const std::uint64_t to = std::min(there, from + slots_at_a_time);
-            sink += ring.sum(from, to);
+            sink += ring.take(from, to);
             if (from != to) ring.read_position.store(from = to, std::memory_order_release);
         }
     });
@@ -145,13 +149,14 @@ Figures change_lines(const nlohmann::json& arguments) {
     const auto live_buffers = arguments.at("live_buffers").get<std::uint64_t>();
     const auto events = arguments.at("events").get<std::uint64_t>();
     const std::uint64_t bytes = live_buffers * sizeof(Line);
-    void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::runtime_error("no memory for the lines");
     Line* const lines = static_cast<Line*>(memory);
+    for (std::uint64_t i = 0; i < live_buffers; ++i) lines[i].words[0] = i;  // every page has been written once
     const auto line_of = [&](std::uint64_t event) -> Line& { return lines[event * 0x9e3779b97f4a7c15 % live_buffers]; };
     const std::uint64_t start_ns = now_ns();
     for (std::uint64_t event = 0; event < events; ++event) {
-        __builtin_prefetch(&line_of(event + ahead), 1);
+        shm::prefetch_for_write(&line_of(event + ahead));
         Line& line = line_of(event);
         line.words[0] += event;
         line.words[7] += line.words[0];
