@@ -20,7 +20,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -35,7 +34,6 @@
 #include "shm/os.hpp"
 #include "shm/process_abi.hpp"
 #include "shm/record_lock.hpp"
-#include "shm/segment.hpp"
 #include "workload.hpp"
 
 namespace trackshm::bench {

@@ -4,7 +4,8 @@
  *
  * Every hook may be called from any thread, before main() and during exit. None of them throws, prints, blocks on the
  * aggregator, aborts or changes errno. With tracking off a hook is one load and a predicted branch. Like malloc, a hook
- * must not be called from a signal handler.
+ * must not be called from a signal handler. A malloc of the program's own may call all of these; what it is called for by
+ * this library itself is not reported then (trackshm_enabled says false, trackshm_sync TRACKSHM_SYNC_OFF).
  *
  * Order: report an allocation *after* the allocator returned it, and a deallocation *before* the allocator gets it
  * back. Then whatever happened-before in the program is applied in that order, across threads.

@@ -88,14 +88,10 @@ Aggregator::Start Aggregator::start(std::string& message) {
             return Start::served_by_another;
         case Publisher::OpenResult::failed: return Start::failed;
     }
-    if (options_.fresh) {
-        Ledger::forget(options_.name_space, uid_);
-        for (const auto& table : discovery_.scan(SegmentKind::table).value_or(std::vector<Discovery::Found>{})) {
-            Segment segment;
-            if (segment.open(table.file, bip::read_write, 0) == SegmentStatus::ok && segment.owner_uid() == uid_) {
-                segment.unlink();
-            }
-        }
+    if (options_.fresh && !forget_earlier_run()) {
+        message = "cannot look for what to forget: " + reason_and_remedy(errno);
+        publisher_.withdraw();
+        return Start::failed;
     }
     if (message = ledger_.open(options_.name_space, uid_); !message.empty()) {
         publisher_.withdraw();
@@ -133,6 +129,20 @@ Aggregator::Start Aggregator::start(std::string& message) {
 
 Aggregator::~Aggregator() {
     if (epoll_fd_ >= 0) close(epoll_fd_);
+}
+
+// False, with errno set, and nothing forgotten, if it cannot be told what there is.
+bool Aggregator::forget_earlier_run() {
+    const auto tables = discovery_.scan(SegmentKind::table);
+    if (!tables) return false;
+    Ledger::forget(options_.name_space, uid_);
+    for (const auto& table : *tables) {
+        Segment segment;
+        if (segment.open(table.file, bip::read_write, 0) == SegmentStatus::ok && segment.owner_uid() == uid_) {
+            segment.unlink();
+        }
+    }
+    return true;
 }
 
 // False, with errno set, if some table cannot be looked at: going on would take all for released that it holds.
@@ -189,9 +199,7 @@ bool Aggregator::turn() {
     const bool scheduled_scan = may_look && now_ns_ - last_scan_ns_ >= scan_interval_ns;
     if (scheduled_scan) scan_is_due_ = liveness_is_due_ = true;
     if (scan_is_due_ && may_look) look_for_processes(Look::a_while);
-    if (scheduled_scan) {
-        remove_unfinished();
-    }
+    if (scheduled_scan) remove_unfinished();
     if (liveness_is_due_) look_for_ended();
     if (scheduled_scan && has_orphans_) release_orphans();
     if (scheduled_scan) warn_of_limits();

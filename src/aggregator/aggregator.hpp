@@ -45,6 +45,7 @@ public:
     void run(int stop_fd, ServiceManager& manager);
 
 private:
+    bool forget_earlier_run();
     bool take_stock();
     void release_orphans();
     bool turn();

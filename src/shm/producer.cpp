@@ -30,9 +30,6 @@ constinit std::atomic<std::uint64_t>* tickets = nullptr;
 
 namespace {
 
-// At most so many slots are sent at a time on behalf of others: the mutex is held meanwhile.
-constexpr std::uint64_t most_slots_at_a_time = 4096;
-
 constexpr std::size_t populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; not in every libc's headers
 
 // Where the Producer lives: it must not be destroyed at exit, and a forked child makes a new one in the same place.

@@ -100,6 +100,8 @@ private:
     bool report_under_mutex(const Event& event) noexcept;
     bool push_shared(const Event& event, std::uint64_t reports) noexcept;
     bool absorb(const Event& event) noexcept;
+    // So many at a time while the process goes on: the mutex is held meanwhile.
+    static constexpr std::uint64_t most_slots_at_a_time = 4096;
     bool flush(std::uint64_t max_slots) noexcept;
     template <class Push>
     bool send_coalesced(Push&& push) noexcept;

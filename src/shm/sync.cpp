@@ -48,7 +48,7 @@ bool Producer::send_mark(std::uint64_t deadline_ns, std::uint64_t& awaited) noex
             const std::lock_guard<std::mutex> lock(mutex_);
             // While there is room again and again, a small lane is best filled without long rests.
             if (shared_lane_.refresh()) rest_ns = shortest_rest_ns;
-            const bool all_sent = gate.look_under_mutex() != Mode::coalescing || flush(shared_lane_.capacity);
+            const bool all_sent = gate.look_under_mutex() != Mode::coalescing || flush(most_slots_at_a_time);
             if (all_sent && push_shared(mark, 0)) {
                 awaited = tickets->load(std::memory_order_relaxed);
                 return true;

@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from support import MIB, SHMTOP, ScreenTest
+from support import MIB, SHMTOP, ScreenTest, eventually
 
 
 class Recordings(ScreenTest):
@@ -29,7 +29,8 @@ class Recordings(ScreenTest):
             program(f"alloc 0 {mib * MIB} 0 {identity}")
             program("sync 20000")
             self.shmtop_once("--record", self.file, "-n", "1")
-            time.sleep(1.2 if identity == 1 else 0)  # what the recording is to say, not what the test waits for
+            recorded = time.monotonic()
+            eventually(lambda: identity == 2 or time.monotonic() > recorded + 1.2, "a later second")
         program.close()
         aggregator.kill()
 

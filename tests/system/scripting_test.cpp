@@ -116,6 +116,15 @@ TEST_CASE("metrics that are written over and over tell that an aggregator is gon
     }
 }
 
+TEST_CASE("metrics that nobody reads any more end, also while there is no aggregator") {
+    const Namespace name_space;
+    const CommandResult result = run({"bash", "-c", in_shell(name_space, "--format prom -n 0 -r 10 | head -n 1; "
+                                                                         "exit ${PIPESTATUS[0]}")});
+    CHECK(result.status.exited_with(0));
+    CHECK(result.output.starts_with("# HELP trackshm_up"));
+    CHECK(result.error_output.empty());
+}
+
 TEST_CASE("a check can be about each device and each process") {
     const Namespace name_space;
     Aggregator aggregator(name_space);

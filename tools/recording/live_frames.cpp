@@ -28,38 +28,41 @@ bool is_passing(const stats::Error& error) {
 
 }  // namespace
 
-FrameResult LiveFrames::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
-    if (iterations_ != 0 && done_ == iterations_) return FrameResult::end;
+void Pace::wait() {
     std::this_thread::sleep_until(due_);
     due_ = std::max(due_ + refresh_, Clock::now());
-    ++done_;
-    return read_alive(reader_, snapshot, with_details_ ? &details : nullptr, error) ? FrameResult::frame : FrameResult::failed;
 }
 
-FrameResult LastingFrames::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
-    std::this_thread::sleep_until(due_);
-    due_ = std::max(due_ + refresh_, Clock::now());
+FrameResult LastingReader::read(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
     if (!reader_) reader_ = stats::Reader::open(name_space_, error);
     if (reader_ && read_alive(*reader_, snapshot, with_details_ ? &details : nullptr, error)) return FrameResult::frame;
     reader_.reset();  // a successor may publish elsewhere
     return is_passing(error) ? FrameResult::absent : FrameResult::failed;
 }
 
+FrameResult LiveFrames::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
+    if (iterations_ != 0 && done_ == iterations_) return FrameResult::end;
+    pace_.wait();
+    ++done_;
+    return read_alive(reader_, snapshot, with_details_ ? &details : nullptr, error) ? FrameResult::frame : FrameResult::failed;
+}
+
+FrameResult LastingFrames::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
+    pace_.wait();
+    return reader_.read(snapshot, details, error);
+}
+
 FrameResult AwaitedFrame::next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) {
     if (done_) return FrameResult::end;
     done_ = true;
     const auto end = Clock::now() + patience_;
-    std::optional<stats::Reader> reader;
     while (true) {
-        if (!reader) reader = stats::Reader::open(name_space_, error);
-        const bool has_frame = reader && read_alive(*reader, snapshot, with_details_ ? &details : nullptr, error);
-        if (has_frame && is_good_(snapshot)) return FrameResult::frame;
-        if (!has_frame) {
-            if (!is_passing(error)) return FrameResult::failed;
-            reader.reset();  // a successor may publish elsewhere
-        }
+        const FrameResult result = reader_.read(snapshot, details, error);
+        if (result == FrameResult::failed) return result;
+        const bool has_frame = result == FrameResult::frame;
+        if (has_frame && is_good_(snapshot)) return result;
         const auto now = Clock::now();
-        if (now >= end) return has_frame ? FrameResult::frame : FrameResult::failed;
+        if (now >= end) return has_frame ? result : FrameResult::failed;
         std::this_thread::sleep_for(std::min<Clock::duration>(look_interval, end - now));
     }
 }

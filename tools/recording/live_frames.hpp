@@ -13,38 +13,60 @@
 
 namespace trackshm::tools {
 
+// When frames are due: now, and after every `refresh`. What comes late does not make up for it.
+class Pace {
+public:
+    explicit Pace(std::chrono::milliseconds refresh) : refresh_(refresh) {}
+    void wait();
+
+private:
+    std::chrono::milliseconds refresh_;
+    std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
+};
+
+// A reader across aggregators that come and go.
+class LastingReader {
+public:
+    LastingReader(std::string name_space, bool with_details)
+        : name_space_(std::move(name_space)), with_details_(with_details) {}
+
+    // `absent` if nobody publishes now, `failed` if waiting will not cure it; with `error` set.
+    FrameResult read(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error);
+
+private:
+    std::string name_space_;
+    bool with_details_;
+    std::optional<stats::Reader> reader_;
+};
+
 // One now and one after every `refresh`, `iterations` in all (0: without end). Fails once the aggregator is gone.
 class LiveFrames final : public FrameSource {
 public:
     // `reader` outlives this.
     LiveFrames(stats::Reader& reader, std::chrono::milliseconds refresh, std::uint64_t iterations, bool with_details)
-        : reader_(reader), refresh_(refresh), iterations_(iterations), with_details_(with_details) {}
+        : reader_(reader), pace_(refresh), iterations_(iterations), with_details_(with_details) {}
 
     FrameResult next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) override;
 
 private:
     stats::Reader& reader_;
-    std::chrono::milliseconds refresh_;
+    Pace pace_;
     std::uint64_t iterations_;
     bool with_details_;
     std::uint64_t done_ = 0;
-    std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
 };
 
 // One now and one after every `refresh`, without end, across aggregators that come and go.
 class LastingFrames final : public FrameSource {
 public:
     LastingFrames(std::string name_space, std::chrono::milliseconds refresh, bool with_details)
-        : name_space_(std::move(name_space)), refresh_(refresh), with_details_(with_details) {}
+        : reader_(std::move(name_space), with_details), pace_(refresh) {}
 
     FrameResult next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) override;
 
 private:
-    std::string name_space_;
-    std::chrono::milliseconds refresh_;
-    bool with_details_;
-    std::optional<stats::Reader> reader_;
-    std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
+    LastingReader reader_;
+    Pace pace_;
 };
 
 // The first frame that is as it should be, or the last one when the time is over. Aggregators may appear, go and come
@@ -54,17 +76,13 @@ public:
     using Predicate = std::function<bool(const stats::Snapshot&)>;
 
     AwaitedFrame(std::string name_space, std::chrono::nanoseconds patience, bool with_details, Predicate is_good)
-        : name_space_(std::move(name_space)),
-          patience_(patience),
-          with_details_(with_details),
-          is_good_(std::move(is_good)) {}
+        : reader_(std::move(name_space), with_details), patience_(patience), is_good_(std::move(is_good)) {}
 
     FrameResult next(stats::Snapshot& snapshot, stats::Details& details, stats::Error& error) override;
 
 private:
-    std::string name_space_;
+    LastingReader reader_;
     std::chrono::nanoseconds patience_;
-    bool with_details_;
     Predicate is_good_;
     bool done_ = false;
 };

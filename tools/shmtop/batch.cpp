@@ -60,9 +60,8 @@ public:
         return is_due_ ? OutputResult::ok : output_.write(written_);
     }
 
-    // There is nothing to read now: of metrics, that it is so.
+    // Metrics alone go on where there is nothing to read: they say so.
     OutputResult write_absence() {
-        if (options_.view != View::prom) return OutputResult::ok;
         written_ = prometheus_text({metric_of_no_snapshot()});
         return output_.write(written_);
     }
@@ -85,6 +84,16 @@ int output_failed(const Options& options) {
     return exit_failure;
 }
 
+// Nothing if more may be written.
+std::optional<int> exit_code_after(OutputResult result, const Options& options) {
+    switch (result) {
+        case OutputResult::ok: break;
+        case OutputResult::reader_gone: return exit_ok;
+        case OutputResult::failed: return output_failed(options);
+    }
+    return std::nullopt;
+}
+
 // Shows one frame; nothing if the next may follow.
 std::optional<int> show_frame(stats::Snapshot& snapshot, stats::Details& details, const Options& options,
                               FrameWriter& writer) {
@@ -92,11 +101,7 @@ std::optional<int> show_frame(stats::Snapshot& snapshot, stats::Details& details
     apply_filter(options.filter, details);
     const auto failure = check_failure(options, snapshot);
     cut_processes(options.filter, snapshot);
-    switch (writer.write(snapshot, details)) {
-        case OutputResult::ok: break;
-        case OutputResult::reader_gone: return exit_ok;
-        case OutputResult::failed: return output_failed(options);
-    }
+    if (const auto exit_code = exit_code_after(writer.write(snapshot, details), options)) return exit_code;
     if (!failure) return std::nullopt;
     print_error("shmtop", "check failed: " + *failure);
     return exit_check_failed;
@@ -107,15 +112,14 @@ int show_frames(FrameSource& frames, const Options& options, FrameWriter& writer
     stats::Details details;
     stats::Error error;
     while (true) {
+        std::optional<int> exit_code;
         switch (frames.next(snapshot, details, error)) {
             case FrameResult::end: return exit_ok;
             case FrameResult::failed: print_error("shmtop", error.message); return error.exit_code();
-            case FrameResult::frame: break;
-            case FrameResult::absent:
-                if (writer.write_absence() == OutputResult::failed) return output_failed(options);
-                continue;
+            case FrameResult::frame: exit_code = show_frame(snapshot, details, options, writer); break;
+            case FrameResult::absent: exit_code = exit_code_after(writer.write_absence(), options); break;
         }
-        if (const auto exit_code = show_frame(snapshot, details, options, writer)) return *exit_code;
+        if (exit_code) return *exit_code;
     }
 }
 

@@ -244,6 +244,13 @@ std::optional<ProcessFigure> process_figure(const PathParts& parts) {
     return [parts, value](const Process& process) { return value(holding_of(process, parts)); };
 }
 
+// Whether [*] is about it: with a type, about devices that have such a memory.
+bool is_of_each(const Device& device, const PathParts& parts) {
+    return !parts.type || std::any_of(device.types.begin(), device.types.end(),
+                                      [&](const stats::TypeCounters& memory) { return memory.type == *parts.type; });
+}
+bool is_of_each(const Process&, const PathParts&) { return true; }
+
 // The figures of one row or of each. `index` is the part of `parts` that names the row; a row that is not there is as
 // one that is empty.
 template <class Row, class Figure>
@@ -252,23 +259,13 @@ std::vector<CheckFigure> figures_of(const std::vector<Row>& rows, PathParts part
     std::vector<CheckFigure> figures;
     const Index wanted = *(parts.*index);
     for (const Row& row : rows) {
-        if (!wanted.is_each && id_of(row) != wanted.number) continue;
+        if (wanted.is_each ? !is_of_each(row, parts) : id_of(row) != wanted.number) continue;
         (parts.*index)->number = id_of(row);
         figures.push_back({name_of(parts), figure(row)});
         if (!wanted.is_each) return figures;
     }
     if (!wanted.is_each) figures.push_back({name_of(parts), figure(Row{})});
     return figures;
-}
-
-// Devices that have such a memory.
-std::vector<Device> with_type(std::vector<Device> devices, std::optional<std::uint8_t> type) {
-    const auto has_it = [type](const stats::TypeCounters& memory) { return memory.type == *type; };
-    if (!type) return devices;
-    std::erase_if(devices, [&](const Device& device) {
-        return std::none_of(device.types.begin(), device.types.end(), has_it);
-    });
-    return devices;
 }
 
 std::uint32_t id_of_device(const Device& device) { return device.device; }
@@ -300,9 +297,7 @@ std::optional<CheckPath> find_check_path(std::string_view path) {
         const auto figure = device_figure(parts);
         if (!figure) return std::nullopt;
         return CheckPath{parts.device->is_each, is_truth(parts.field), [=](const Snapshot& snapshot) {
-                             const auto& devices = parts.device->is_each ? with_type(snapshot.devices, parts.type)
-                                                                         : snapshot.devices;
-                             return figures_of(devices, parts, &PathParts::device, id_of_device, *figure);
+                             return figures_of(snapshot.devices, parts, &PathParts::device, id_of_device, *figure);
                          }};
     }
     if (const auto value = find_field(memory_fields, parts.field)) {
