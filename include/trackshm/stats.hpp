@@ -119,6 +119,12 @@ struct Exited {
     std::uint64_t peak_bytes = 0;
 };
 
+struct ExitedTotals {  // over all processes that ever ended, also those that have gone from Snapshot::exited
+    std::uint64_t processes = 0;
+    std::uint64_t leaked_bytes = 0;
+    std::uint64_t leaked_buffers = 0;
+};
+
 struct Snapshot {
     std::string name_space;
     std::uint64_t time_unix_ns = 0;     // when this snapshot was read
@@ -136,6 +142,7 @@ struct Snapshot {
     std::vector<Device> devices;        // ascending by id
     std::vector<Process> processes;     // ascending by pid
     std::vector<Exited> exited;         // newest first
+    ExitedTotals exited_totals;
 };
 
 // --- details --------------------------------------------------------------------------------------------------------

@@ -189,7 +189,10 @@ std::vector<std::uint32_t> Ledger::slots_by_device() const {
 }
 
 void Ledger::add_exited(const shm::ExitedRow& row) noexcept {
-    const std::uint64_t index = change_header().exited_count++ % shm::max_exited;
+    shm::ExitedTotals& totals = change_header().exited;
+    const std::uint64_t index = totals.processes++ % shm::max_exited;
+    totals.leaked_bytes += row.leaked_bytes;
+    totals.leaked_buffers += row.leaked_buffers;
     const std::uint64_t offset = exited_offset + index * sizeof row;
     log_->save(LogTarget::ledger, offset, segment_.data() + offset, sizeof row);
     std::memcpy(segment_.data() + offset, &row, sizeof row);

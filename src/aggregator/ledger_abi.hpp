@@ -5,7 +5,7 @@
 //   LedgerHeader            counters of ended processes, where the undo log stands
 //   DeviceAccount[256]      slot order: the order in which devices were first seen
 //   MemoryAccount[256][16]
-//   ExitedAccount[256]      a ring; exited_count % 256 is the next one
+//   ExitedAccount[256]      a ring; exited.processes % 256 is the next one
 //   undo log                see undo_log.hpp
 //   DeviceAnnex[256]        in slot order: what is large, each with storage of its own once its device is known
 #pragma once
@@ -34,7 +34,7 @@ struct LedgerHeader {
     std::int64_t log_table_pid;
 
     std::uint64_t devices;
-    std::uint64_t exited_count;
+    shm::ExitedTotals exited;
     std::uint64_t quarantined_processes;
     shm::EventCounters ended;       // sums over processes that ended; `pending` is always 0
 };

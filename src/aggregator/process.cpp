@@ -179,6 +179,7 @@ const ReportedCounters& TrackedProcess::counters() noexcept {
         now.dropped = h.dropped.load(std::memory_order_relaxed);
         now.rejected = h.rejected.load(std::memory_order_relaxed);
         now.exited = h.exit_state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(ExitState::exited);
+        now.coalescing = h.coalescing.load(std::memory_order_relaxed) != 0 ? 1 : 0;
         const std::uint64_t extra = h.extra_slots.load(std::memory_order_relaxed);
         lied_ = now.dropped < believed.dropped || now.rejected < believed.rejected ||
                 std::max({tickets, absorbed, extra, now.dropped, now.rejected, table.applied, table.coalesced,

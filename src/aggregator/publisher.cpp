@@ -161,6 +161,7 @@ void Publisher::publish(const Ledger& ledger, const History& history,
     block_.exact = waiting == 0 ? 1 : 0;
     block_.waiting_processes = waiting;
     block_.events = ledger.header().ended;
+    block_.exited_totals = ledger.header().exited;
     block_.quarantined_processes = ledger.header().quarantined_processes;
     rows_.clear();
     usage_.clear();
@@ -263,7 +264,7 @@ void Publisher::collect_process(TrackedProcess& process) {
 
 void Publisher::collect_exited(const Ledger& ledger) {
     exited_.clear();
-    const std::uint64_t count = ledger.header().exited_count;
+    const std::uint64_t count = ledger.header().exited.processes;
     for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, max_exited); ++i) {
         exited_.push_back(ledger.exited(count - 1 - i));
     }

@@ -25,7 +25,7 @@ namespace trackshm::shm {
 
 // Raise when any layout here, in stats_abi.hpp, details_abi.hpp, table_abi.hpp or ledger_abi.hpp changes. Shown by
 // --version.
-inline constexpr std::uint32_t layout_version = 4;
+inline constexpr std::uint32_t layout_version = 5;
 
 inline constexpr std::uint64_t process_magic = 0x31504d4853544b54;  // "TKTSHMP1" in memory order
 

@@ -43,6 +43,12 @@ struct EventCounters {  // reported = applied + pending + coalesced + dropped
     std::uint64_t rejected;
 };
 
+struct ExitedTotals {  // over all processes that ever ended, those of whom there is no row any more too
+    std::uint64_t processes;
+    std::uint64_t leaked_bytes;
+    std::uint64_t leaked_buffers;
+};
+
 // Rows are whole 64-bit words, so that a block can be copied word by word with atomics.
 struct BlockHeader {
     std::uint64_t publish_seq;
@@ -52,6 +58,7 @@ struct BlockHeader {
     std::uint64_t waiting_processes;  // found, but there is no room to track them
     std::uint64_t usage_rows_omitted;
     EventCounters events;
+    ExitedTotals exited_totals;
     std::uint32_t devices;
     std::uint32_t types;
     std::uint32_t processes;

@@ -125,6 +125,8 @@ void fill_exited(Snapshot& snapshot, const Block& block) {
         exited.peak_bytes = row.peak_bytes;
         snapshot.exited.push_back(std::move(exited));
     }
+    const shm::ExitedTotals& totals = block.header.exited_totals;
+    snapshot.exited_totals = {totals.processes, totals.leaked_bytes, totals.leaked_buffers};
 }
 
 Error no_aggregator(std::string_view name_space, std::string_view detail) {

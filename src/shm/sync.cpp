@@ -21,6 +21,11 @@ namespace {
 constexpr std::uint64_t shortest_rest_ns = 50'000;
 constexpr std::uint64_t longest_rest_ns = 1'000'000;
 
+// A thirty-second of what was waited so far, within these: how late a caller learns of the end is in proportion.
+std::uint64_t rest_after(std::uint64_t waited_ns) {
+    return std::clamp(waited_ns / 32, shortest_rest_ns, longest_rest_ns);
+}
+
 bool stats_segment_has_aggregator(const std::string& name_space, std::uint32_t uid) {
     SharedFile file;
     struct stat info {};
@@ -62,18 +67,18 @@ bool Producer::send_mark(std::uint64_t deadline_ns, std::uint64_t& awaited) noex
 int Producer::sync(std::uint32_t timeout_ms) noexcept {
     if (decide() == Mode::off) return TRACKSHM_SYNC_OFF;
     if (!aggregator_alive()) return TRACKSHM_SYNC_NO_AGGREGATOR;
-    const std::uint64_t deadline_ns = monotonic_ns() + std::uint64_t{timeout_ms} * 1'000'000;
+    const std::uint64_t start_ns = monotonic_ns();
+    const std::uint64_t deadline_ns = start_ns + std::uint64_t{timeout_ms} * 1'000'000;
     std::uint64_t awaited = 0;
     if (!send_mark(deadline_ns, awaited)) {
         return aggregator_alive() ? TRACKSHM_SYNC_TIMED_OUT : TRACKSHM_SYNC_NO_AGGREGATOR;
     }
-    std::uint64_t rest_ns = shortest_rest_ns;
     while (header()->watermark.load(std::memory_order_acquire) < awaited) {  // release: publish_watermark
-        if (monotonic_ns() >= deadline_ns) {
+        const std::uint64_t now_ns = monotonic_ns();
+        if (now_ns >= deadline_ns) {
             return aggregator_alive() ? TRACKSHM_SYNC_TIMED_OUT : TRACKSHM_SYNC_NO_AGGREGATOR;
         }
-        sleep_ns(rest_ns);
-        rest_ns = std::min(rest_ns * 2, longest_rest_ns);
+        sleep_ns(rest_after(now_ns - start_ns));
     }
     return TRACKSHM_SYNC_DONE;
 }

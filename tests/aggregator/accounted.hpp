@@ -64,10 +64,10 @@ public:
         process.index_usage(ledger_);
     }
 
-    void end(TrackedProcess& process) {
+    void end(TrackedProcess& process, const ReportedCounters& counters = {}) {
         ledger_.log().begin(0, 0);
         process.save_header();
-        accounting_.fold(process, {}, 0);
+        accounting_.fold(process, counters, 0);
         ledger_.log().commit();
     }
 
@@ -78,6 +78,7 @@ private:
         const auto batch = std::make_unique<Batch>();
         std::copy(events.begin(), events.end(), batch->storage.begin());
         batch->slots = events.size();
+        for (const shm::Event& event : events) batch->reports += event.reports();
         REQUIRE(process.table().make_room(events.size()));
         ledger_.log().begin(0, 0);
         process.save_header();

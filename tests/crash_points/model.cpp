@@ -265,6 +265,11 @@ json Model::figures() const {
         ambiguous += process.ambiguous;
         implicit += process.implicit;
     }
+    Number leaked_bytes = 0, leaked_buffers = 0;
+    for (const json& ended : exited_) {
+        leaked_bytes += ended.at("leaked_bytes").get<Number>();
+        leaked_buffers += ended.at("leaked_buffers").get<Number>();
+    }
     json devices = json::array();
     for (const auto& [device, account] : devices_) {
         json types = json::array();
@@ -305,7 +310,10 @@ json Model::figures() const {
               {"quarantined_processes", quarantined_}}},
             {"devices", devices},
             {"processes", processes},
-            {"exited", exited_}};
+            {"exited", exited_},
+            {"exited_total", exited_.size()},
+            {"leaked_bytes_total", leaked_bytes},
+            {"leaked_buffers_total", leaked_buffers}};
 }
 
 }  // namespace trackshm::test

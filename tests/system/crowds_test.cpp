@@ -148,6 +148,9 @@ TEST_CASE("short-lived processes in a row are counted one and all, however each 
     });
     CHECK(snapshot.at("events").at("reported") == 3 * all);
     CHECK(snapshot.at("exited").size() == std::min<std::uint64_t>(all, 256));
+    CHECK(snapshot.at("exited_total") == all);
+    CHECK(snapshot.at("leaked_bytes_total") == 20 * all);
+    CHECK(snapshot.at("leaked_buffers_total") == all);
     CHECK(device_row(snapshot, 0).at("allocations_total") == 2 * all);
     CHECK(device_row(snapshot, 0).at("allocated_bytes_total") == 30 * all);
     for (const json& ended : snapshot.at("exited")) {

@@ -30,6 +30,7 @@ TEST_CASE("a check compares every figure it documents") {
     CHECK(holds("live_bytes == 410MiB"));
     CHECK(holds("live_buffers == 5"));
     CHECK(holds("leaked_bytes == 7 && leaked_buffers == 1"));
+    CHECK(holds("leaked_bytes_total == 14 && leaked_buffers_total == 2 && exited_total == 2"));
     CHECK(holds("pending == 0 && dropped == 0 && unknown_frees == 0 && ambiguous_frees == 0 && implicit_frees == 0"));
     CHECK(holds("reported == 5 && applied == 5 && coalesced == 0 && rejected == 0 && quarantined_processes == 0"));
     CHECK(holds("exact == 1 && exact == true"));

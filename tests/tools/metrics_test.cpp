@@ -38,6 +38,9 @@ TEST_CASE("metrics carry the figures of the snapshot under the labels device and
     CHECK(value_of(families, "trackshm_device_info", {{"device", "0"}, {"name", "mesh (0,1)"}}) == 1);
     CHECK(value_of(families, "trackshm_events_reported_total", {}) == 5);
     CHECK(value_of(families, "trackshm_exited_leaked_bytes", {}) == 7);
+    CHECK(value_of(families, "trackshm_exited_processes_total", {}) == 2);
+    CHECK(value_of(families, "trackshm_leaked_bytes_total", {}) == 14);
+    CHECK(value_of(families, "trackshm_leaked_buffers_total", {}) == 2);
 }
 
 TEST_CASE("recent peaks have a series for each window") {

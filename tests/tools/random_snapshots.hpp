@@ -28,6 +28,7 @@ public:
         s.devices = rows<stats::Device>([&] { return device(); });
         s.processes = rows<stats::Process>([&] { return process(); });
         s.exited = rows<stats::Exited>([&] { return exited(); });
+        fill(s.exited_totals.processes, s.exited_totals.leaked_bytes, s.exited_totals.leaked_buffers);
         return s;
     }
 

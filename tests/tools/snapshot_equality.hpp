@@ -94,9 +94,15 @@ inline auto members(const DeviceDetails& row) {
 }
 inline bool operator==(const DeviceDetails& left, const DeviceDetails& right) { return members(left) == members(right); }
 
+inline auto members(const ExitedTotals& row) {
+    const auto& [a, b, c] = row;
+    return std::tie(a, b, c);
+}
+inline bool operator==(const ExitedTotals& left, const ExitedTotals& right) { return members(left) == members(right); }
+
 inline auto members(const Snapshot& row) {
-    const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = row;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+    const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = row;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
 }
 inline bool operator==(const Snapshot& left, const Snapshot& right) { return members(left) == members(right); }
 

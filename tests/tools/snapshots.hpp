@@ -48,7 +48,8 @@ inline void add_usage(stats::Process& holder, std::uint32_t device, std::uint8_t
 // Two devices and two processes:
 //   device 0  DRAM 300 MiB of 1000 MiB in 3 buffers, L1 10 MiB in 1     big (pid 20) holds all of it
 //   device 3  DRAM 100 MiB in 1 buffer, no capacity known               small (pid 10) holds it
-// and device 9, which was only described. Process 5 ended and leaked 7 bytes.
+// and device 9, which was only described. Process 5 ended and leaked 7 bytes, as one did
+// of which there is no record any more.
 inline stats::Snapshot sample_snapshot() {
     stats::Snapshot snapshot;
     snapshot.name_space = "test";
@@ -89,6 +90,7 @@ inline stats::Snapshot sample_snapshot() {
     ended.leaked_bytes = 7;
     ended.leaked_buffers = 1;
     snapshot.exited = {ended};
+    snapshot.exited_totals = {2, 14, 2};
     return snapshot;
 }
 

@@ -58,6 +58,9 @@ TEST_CASE("figures are bare numbers and what is unknown is null") {
     CHECK(document["devices"][1]["capacity_bytes"].is_null());
     CHECK(document["devices"][2]["types"].empty());
     CHECK(document["exited"][0]["leaked_bytes"] == 7);
+    CHECK(document["exited_total"] == 2);
+    CHECK(document["leaked_bytes_total"] == 14);
+    CHECK(document["leaked_buffers_total"] == 2);
 }
 
 TEST_CASE("a device shows who held what at its peak") {

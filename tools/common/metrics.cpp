@@ -45,7 +45,7 @@ constexpr double seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e
 constexpr std::string_view up_name = "trackshm_up";
 constexpr std::string_view up_help = "Whether an aggregator is alive and its counters can be read (1) or not (0).";
 
-constexpr std::array<Metric<Snapshot>, 22> snapshot_metrics{{
+constexpr std::array<Metric<Snapshot>, 25> snapshot_metrics{{
     {up_name, gauge, up_help, [](auto& s) { return known(s.aggregator_alive); }},
     {"trackshm_exact", gauge, "Whether every figure is exact (1): nothing was lost, no process waits to be tracked.",
      [](auto& s) { return known(s.exact); }},
@@ -85,6 +85,12 @@ constexpr std::array<Metric<Snapshot>, 22> snapshot_metrics{{
      [](auto& s) { return known(s.usage_rows_omitted); }},
     {"trackshm_exited_processes", gauge, "Ended processes on record, the newest 256 at most.",
      [](auto& s) { return known(s.exited.size()); }},
+    {"trackshm_exited_processes_total", counter, "Processes that ever ended.",
+     [](auto& s) { return known(s.exited_totals.processes); }},
+    {"trackshm_leaked_bytes_total", counter, "Bytes that processes still held at their end, of all that ever ended.",
+     [](auto& s) { return known(s.exited_totals.leaked_bytes); }},
+    {"trackshm_leaked_buffers_total", counter, "Buffers that processes still held at their end, of all that ever ended.",
+     [](auto& s) { return known(s.exited_totals.leaked_buffers); }},
     {"trackshm_exited_leaked_bytes", gauge, "Bytes that the ended processes on record still held at their end.",
      [](auto& s) {
          double sum = 0;

@@ -21,7 +21,7 @@ namespace trackshm::tools {
 inline constexpr std::array<char, 8> recording_magic = {'T', 'R', 'K', 'S', 'H', 'M', 'R', 'C'};
 
 // Raised with every change to the format, the members in snapshot_codec.cpp included.
-inline constexpr std::uint32_t recording_version = 2;
+inline constexpr std::uint32_t recording_version = 3;
 
 // Of a frame as it was before compression. A snapshot with every row there can be is some 3 MiB.
 inline constexpr std::uint32_t max_frame_bytes = 16U << 20;

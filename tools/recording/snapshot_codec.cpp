@@ -72,6 +72,8 @@ struct Members {
         archive.rows(snapshot.devices, shm::max_devices, *this);
         archive.rows(snapshot.processes, shm::max_processes, *this);
         archive.rows(snapshot.exited, shm::max_exited, *this);
+        all(archive, snapshot.exited_totals.processes, snapshot.exited_totals.leaked_bytes,
+            snapshot.exited_totals.leaked_buffers);
     }
 
     template <class Archive>

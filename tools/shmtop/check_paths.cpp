@@ -53,10 +53,13 @@ CheckValue sum_of(const std::vector<Row>& rows, Figure figure) {
 }
 
 // Of everything together.
-constexpr std::array<Field<Snapshot>, 18> snapshot_fields = {{
+constexpr std::array<Field<Snapshot>, 21> snapshot_fields = {{
     {"leaked_bytes", [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_bytes; }); }},
     {"leaked_buffers",
      [](const Snapshot& s) { return sum_of(s.exited, [](auto& row) { return row.leaked_buffers; }); }},
+    {"leaked_bytes_total", [](const Snapshot& s) { return known(s.exited_totals.leaked_bytes); }},
+    {"leaked_buffers_total", [](const Snapshot& s) { return known(s.exited_totals.leaked_buffers); }},
+    {"exited_total", [](const Snapshot& s) { return known(s.exited_totals.processes); }},
     {"devices", [](const Snapshot& s) { return known(s.devices.size()); }},
     {"processes", [](const Snapshot& s) { return known(s.processes.size()); }},
     {"exact", [](const Snapshot& s) { return known(s.exact); }},

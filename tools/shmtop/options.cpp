@@ -53,7 +53,8 @@ Examples:
   numbers         1048576, 1e12, 1.5GiB, 512 M (powers of 1024; KB, MB.. are powers of 1000), 90%, true, false
   everything      live_bytes live_buffers gauge_bytes used_ratio capacity_bytes allocations_total
                   allocated_bytes_total deallocations_total deallocated_bytes_total allocation_failures_total
-                  leaked_bytes leaked_buffers devices processes exact
+                  leaked_bytes leaked_buffers (newest 256 that ended) leaked_bytes_total leaked_buffers_total
+                  exited_total (all that ever ended) devices processes exact
                   reported applied pending coalesced dropped rejected unknown_frees ambiguous_frees
                   implicit_frees quarantined_processes waiting_processes publish_age_ns heartbeat_age_ns
   one memory      dram.FIELD, l1.FIELD, ..: the first two lines of these

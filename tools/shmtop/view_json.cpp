@@ -227,7 +227,10 @@ std::string json_document(const stats::Snapshot& snapshot, const stats::Details&
                            {"devices", std::move(devices)},
                            {"processes", array_of(snapshot.processes, process_json)},
                            {"exited", array_of(snapshot.exited, exited_json)},
-                           {"usage_rows_omitted", snapshot.usage_rows_omitted}};
+                           {"usage_rows_omitted", snapshot.usage_rows_omitted},
+                           {"exited_total", snapshot.exited_totals.processes},
+                           {"leaked_bytes_total", snapshot.exited_totals.leaked_bytes},
+                           {"leaked_buffers_total", snapshot.exited_totals.leaked_buffers}};
     return document.dump() + "\n";
 }
 
