@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <thread>
 
 namespace trackshm::fuzz {
 
@@ -42,8 +41,8 @@ private:
     std::byte* data_ = nullptr;
 };
 
-// Flips bits of a file, often enough for many copies by whoever reads it, or until it goes out of scope; then makes of it
-// what `settle` does. Without an end most of the time would go into readers that try again.
+// Flips bits of a file in a thread beside, often enough for many copies by whoever reads it, or until it goes out of scope; then makes of it
+// what `settle` does. Without an end most of the time would go into readers that try again. One at a time.
 class Mutator {
 public:
     Mutator(const ShmFile& file, std::size_t begin, std::size_t end, std::uint64_t seed,
@@ -54,7 +53,6 @@ public:
 
 private:
     std::atomic<bool> stop_{false};
-    std::thread thread_;
 };
 
 }  // namespace trackshm::fuzz
