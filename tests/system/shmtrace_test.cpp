@@ -130,8 +130,10 @@ TEST_CASE("what was gathered until an interruption, or the aggregator's end, is 
     program.sync();
     const TemporaryDirectory directory;
     const std::string file = directory / "trace.json";
-    Child tracing({SHMTRACE_PATH, "--live", "--seconds", "1000", "-r", "20", "-o", file, "--namespace", name_space.name()});
     const bool is_interrupted = GENERATE(true, false);
+    const std::string refresh_ms = is_interrupted ? "3600000" : "20";  // nobody waits an hour for what he has interrupted
+    Child tracing({SHMTRACE_PATH, "--live", "--seconds", "36000", "-r", refresh_ms, "-o", file, "--namespace",
+                   name_space.name()});
     REQUIRE(eventually([&] { return waits_for_a_frame(tracing.pid()); }));
     if (is_interrupted) {
         tracing.signal(SIGINT);

@@ -2,6 +2,7 @@
 #include "recording/live_frames.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <optional>
 #include <thread>
 
@@ -29,7 +30,10 @@ bool is_passing(const stats::Error& error) {
 }  // namespace
 
 void Pace::wait() {
-    std::this_thread::sleep_until(due_);
+    const auto due = due_.time_since_epoch();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(due);
+    const timespec until{seconds.count(), static_cast<long>((due - seconds) / std::chrono::nanoseconds(1))};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
     due_ = std::max(due_ + refresh_, Clock::now());
 }
 

@@ -13,7 +13,8 @@
 
 namespace trackshm::tools {
 
-// When frames are due: now, and after every `refresh`. What comes late does not make up for it.
+// When frames are due: now, and after every `refresh`. What comes late does not make up for it. A signal that the program
+// catches ends the wait, so that the last frame is what there was at that time.
 class Pace {
 public:
     explicit Pace(std::chrono::milliseconds refresh) : refresh_(refresh) {}
