@@ -360,8 +360,8 @@ void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters,
     const std::uint64_t accounted = kept + dropped;
     const std::uint64_t lost =
         counters.reported > accounted ? std::min(counters.reported - accounted, believable - dropped) : 0;
-    // One that was killed between counting a slot of what it held and taking its ticket reports one too few: what it held
-    // counts as lost, though the sum cannot tell how much of it was.
+    // One that was killed between counting a slot of what it held and taking its ticket reports one too few: that nothing is
+    // missing from the sum then proves nothing.
     const bool may_have_held = counters.coalescing != 0;
     if (lost != 0 || dropped != 0 || may_have_held || !process.end_is_certain()) {
         header.flags &= ~std::uint32_t{shm::process_exact};

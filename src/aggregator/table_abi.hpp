@@ -114,7 +114,7 @@ struct ReportedCounters {
     std::uint64_t reported;
     std::uint64_t dropped;
     std::uint64_t rejected;
-    std::uint64_t exited;     // 1 if it has ended of itself
+    std::uint64_t exited;      // 1 if it has ended of itself
     std::uint64_t coalescing;  // 1 while it may hold what it has not sent
 
     bool operator==(const ReportedCounters&) const = default;
