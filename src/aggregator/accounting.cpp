@@ -321,7 +321,8 @@ inline void Accounting::release_cell(TrackedProcess& process, const Cell& cell) 
     release(process.table_header(), account, 1, cell.size());
 }
 
-void Accounting::reconcile(const std::vector<Holding>& held) noexcept {
+bool Accounting::reconcile(const std::vector<Holding>& held) noexcept {
+    bool differed = false;
     std::vector<Holding> sums(shm::max_type_rows);
     for (const Holding& cell : held) {
         Holding& sum = sums[ledger_.slot_of(static_cast<std::uint16_t>(cell.device)) * shm::type_count + cell.type];
@@ -339,14 +340,18 @@ void Accounting::reconcile(const std::vector<Holding>& held) noexcept {
             const bool agrees = now.allocations - now.deallocations == sum.buffers && now.live_bytes == sum_bytes &&
                                 now.gauge_bytes == sum.gauge_bytes;
             if (agrees) continue;
+            differed = true;
             MemoryAccount& memory = ledger_.change_memory(slot, type);
             memory.deallocations = memory.allocations - sum.buffers;
             memory.deallocated_bytes = memory.allocated_bytes - sum.buffer_bytes;
             memory.live_bytes = sum_bytes;
             memory.gauge_bytes = sum.gauge_bytes;
         }
-        if (ledger_.device(slot).live_bytes != live_bytes) ledger_.change_device(slot).live_bytes = live_bytes;
+        if (ledger_.device(slot).live_bytes == live_bytes) continue;
+        differed = true;
+        ledger_.change_device(slot).live_bytes = live_bytes;
     }
+    return differed;
 }
 
 void Accounting::fold(TrackedProcess& process, const ReportedCounters& counters, std::uint64_t end_unix_ns) noexcept {

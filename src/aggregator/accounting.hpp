@@ -69,8 +69,8 @@ public:
     bool has_refused_a_device() const noexcept { return has_refused_a_device_; }
 
     // Within a batch: makes the ledger's live figures what the tables `held` say. They differ only if a table was taken
-    // away or refused; then what it held counts as freed.
-    void reconcile(const std::vector<Holding>& held) noexcept;
+    // away or refused; then what it held counts as freed. True if they did differ.
+    bool reconcile(const std::vector<Holding>& held) noexcept;
 
 private:
     // One memory of one device as one process uses it: the three places where its figures are, saved in the log batch

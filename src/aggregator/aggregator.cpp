@@ -154,8 +154,11 @@ bool Aggregator::take_stock() {
         if (!attacher_.take_stock(table, held)) return false;
     }
     ledger_.log().begin(0, 0);
-    accounting_.reconcile(held);
+    const bool differed = accounting_.reconcile(held);
     ledger_.log().commit();
+    if (differed && !options_.quiet) {
+        say("corrected what is live: a buffer table of an earlier run is gone or of no use, and what it held counts as freed");
+    }
     return true;
 }
 

@@ -256,7 +256,7 @@ json Stage::perform(const std::vector<Environment>& aggregators, Outcome& outcom
         take_over(aggregators[i], i == 0, outcome);
         if (i == 0) tell(survivor.child(), scenario_.survivor_later);
     }
-    const Aggregator successor(name_space_);
+    Aggregator successor(name_space_);
     survivor.sync();
     json result;
     const auto is_expected = [&] {
@@ -264,6 +264,7 @@ json Stage::perform(const std::vector<Environment>& aggregators, Outcome& outcom
         return difference(expected_, result).empty();
     };
     if (!eventually(is_expected)) outcome.fault += difference(expected_, result);
+    if (has_corrected(successor.child())) outcome.fault += successor.child().error_output();
     outcome.fault += check_segments();
     return result;
 }
@@ -272,13 +273,14 @@ json Stage::perform(const std::vector<Environment>& aggregators, Outcome& outcom
 void Stage::take_over(const Environment& environment, bool is_first, Outcome& outcome) {
     Environment whole = environment;
     whole["LD_PRELOAD"] = STORE_TRAP_PATH;
-    Child aggregator({SHM_AGGREGATOR_PATH, "--namespace", name_space_.name(), "--quiet"}, {whole});
+    Child aggregator({SHM_AGGREGATOR_PATH, "--namespace", name_space_.name()}, {whole});
     const ExitStatus status = aggregator.wait(Milliseconds(120000));  // every store of it costs two signals
     if (status.killed_by(SIGKILL)) {
         ++outcome.deaths;
     } else if (!status.exited_with(0)) {
         outcome.fault += "the aggregator failed of itself: " + aggregator.error_output();
     }
+    if (has_corrected(aggregator)) outcome.fault += aggregator.error_output();
     outcome.fault += check_last_publication(is_first);
 }
 

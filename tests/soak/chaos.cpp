@@ -53,6 +53,7 @@ std::string UnreliableAggregator::terminate() {
     note_memory();
     ++report_.aggregator_terminations;
     const ExitStatus status = aggregator_->terminate();
+    note_corrections();
     const std::string error_output = aggregator_->child().error_output();
     aggregator_.reset();
     return status.exited_with(0) ? "" : "the aggregator did not end well: " + error_output + "\n";
@@ -70,6 +71,7 @@ void UnreliableAggregator::kill() {
         report_.drift += "the aggregator died: " + aggregator_->child().error_output() + "\n";
     }
     aggregator_->child().kill();
+    note_corrections();
     aggregator_.reset();
     stopped_ = false;
     ++report_.aggregator_kills;
@@ -78,6 +80,10 @@ void UnreliableAggregator::kill() {
 void UnreliableAggregator::note_memory() {
     report_.aggregator_peak_bytes =
         std::max(report_.aggregator_peak_bytes, peak_resident_bytes(aggregator_->child().pid()));
+}
+
+void UnreliableAggregator::note_corrections() {
+    if (has_corrected(aggregator_->child())) report_.drift += aggregator_->child().error_output() + "\n";
 }
 
 std::uint64_t peak_resident_bytes(pid_t pid) {

@@ -49,6 +49,7 @@ private:
     void start();
     void kill();
     void note_memory();
+    void note_corrections();
 
     const Namespace& name_space_;
     Random& random_;

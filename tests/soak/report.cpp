@@ -23,6 +23,7 @@ std::string Report::text() const {
     line("rounds", fmt::format("{}, {} of them with rings that drop", rounds, dropping_rounds));
     line("processes", fmt::format("{}, {} killed; {} times one was stopped for a while; {} forked children", processes,
                                   processes_killed, processes_stopped, forked_children));
+    line("guests", fmt::format("{}, {} of them liars", guests, liars));
     line("aggregator", fmt::format("{} starts; {} kills, {} terminations; {} times stopped for a while",
                                    aggregator_starts, aggregator_kills, aggregator_terminations, aggregator_stops));
     line("snapshots", fmt::format("{} read in passing", snapshots));

@@ -17,6 +17,8 @@ struct Report {
     std::uint64_t processes_killed = 0;  // of them
     std::uint64_t processes_stopped = 0;
     std::uint64_t forked_children = 0;
+    std::uint64_t guests = 0;
+    std::uint64_t liars = 0;  // of them
     std::uint64_t aggregator_starts = 0;
     std::uint64_t aggregator_kills = 0;
     std::uint64_t aggregator_terminations = 0;

@@ -37,12 +37,13 @@ std::uint64_t allocations_of(const json& snapshot) {
 }
 
 // What must be so whoever is alive.
-std::string unconditional_differences(const json& snapshot) {
+std::string unconditional_differences(const json& snapshot, const Report& report) {
     std::string result = imbalance(snapshot);
     if (!result.empty()) result += '\n';
-    for (const char* key : {"rejected", "quarantined_processes"}) {
-        if (snapshot.at("events").at(key) != 0) result += fmt::format("{} is not 0\n", key);
-    }
+    if (snapshot.at("events").at("quarantined_processes") > report.liars) result += "more are quarantined than lied\n";
+    const bool nobody_lied = report.liars == 0;
+    if (nobody_lied && snapshot.at("events").at("rejected") != 0) result += "rejected is not 0\n";
+    if (snapshot.at("aggregator").at("start_count") != report.aggregator_starts) result += "start_count is wrong\n";
     return result;
 }
 
@@ -75,19 +76,22 @@ RoundPlan::RoundPlan(Random& random, std::uint64_t most_operations)
       forks(mode != "ordered" && random.one_in(3) ? 1 + random.below(4) : 0),
       kills(random.one_in(3)),
       drops(random.one_in(8)),
+      guest(random.one_in(3) ? std::optional(Guest::kinds[random.below(std::size(Guest::kinds))]) : std::nullopt),
       seed(random() >> 8) {}
 
 std::string RoundPlan::text() const {
     return fmt::format(
-        "{} process{} {} seed {}: {} operations of 8 threads, {} generation{}, {} fork{}, ring of {}{}{}", processes,
+        "{} process{} {} seed {}: {} operations of 8 threads, {} generation{}, {} fork{}, ring of {}{}{}{}", processes,
         processes == 1 ? "" : "es", mode, seed, operations, generations, generations == 1 ? "" : "s", forks,
-        forks == 1 ? "" : "s", ring_events, kills ? ", kills" : "", drops ? ", drops" : "");
+        forks == 1 ? "" : "s", ring_events, kills ? ", kills" : "", drops ? ", drops" : "",
+        guest ? fmt::format(", a guest that {}", Guest::name_of(*guest)) : "");
 }
 
 void Round::run() {
     ++report_.rounds;
     report_.dropping_rounds += plan_.drops;
     start_workers();
+    invite_guest();
     work();
     aggregator_.restore();
     check_living();
@@ -108,6 +112,15 @@ void Round::start_workers() {
         workers_.push_back({std::make_unique<Child>(arguments, ChildOptions{environment}), false, false, {}});
         ++report_.processes;
     }
+}
+
+void Round::invite_guest() {
+    if (!plan_.guest) return;
+    const bool lies = *plan_.guest == Guest::Kind::lies;
+    if (lies) aggregator_.restore();
+    guest_ = std::make_unique<Guest>(name_space_, *plan_.guest, plan_.seed);
+    ++report_.guests;
+    report_.liars += lies;
 }
 
 void Round::work() {
@@ -165,7 +178,7 @@ void Round::look() {
     if (!aggregator_.exists()) return;
     const json snapshot = shmtop_json(name_space_);
     ++report_.snapshots;
-    note_drift(unconditional_differences(snapshot));
+    note_drift(unconditional_differences(snapshot, report_));
     const std::uint64_t allocations = allocations_of(snapshot);
     if (allocations < allocations_seen_) {
         note_drift(fmt::format("{} allocations in all, after {}\n", allocations, allocations_seen_));
@@ -187,8 +200,9 @@ void Round::check_living() {
     }
 }
 
-// They may end with or without an aggregator.
+// They may end with or without an aggregator, a guest first.
 void Round::end_workers() {
+    guest_.reset();
     for (Worker& worker : workers_) {
         if (random_.one_in(3)) aggregator_.torment();
         if (!worker.killed) worker.child->close_input();
@@ -208,12 +222,12 @@ void Round::check_ended() {
         },
         longest_farewell);
     if (!all_ended) note_drift("processes are shown that ended long ago: " + snapshot.at("processes").dump() + "\n");
-    note_drift(unconditional_differences(snapshot) + remainders(snapshot));
+    note_drift(unconditional_differences(snapshot, report_) + remainders(snapshot));
     report_.reported = snapshot.at("events").at("reported");
     report_.coalesced = snapshot.at("events").at("coalesced");
     report_.dropped = snapshot.at("events").at("dropped");
 
-    bool all_known = !plan_.drops;
+    bool all_known = !plan_.drops && !plan_.guest;
     for (const Worker& worker : workers_) {
         all_known = all_known && !worker.killed;
         if (worker.killed || plan_.drops) continue;

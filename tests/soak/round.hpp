@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "soak/chaos.hpp"
+#include "soak/guest.hpp"
 #include "soak/report.hpp"
 #include "support/child.hpp"
 #include "support/truth.hpp"
@@ -31,6 +32,7 @@ struct RoundPlan {
     std::uint64_t forks;
     bool kills;
     bool drops;
+    std::optional<Guest::Kind> guest;
     std::uint64_t seed;
 };
 
@@ -59,6 +61,7 @@ private:
     };
 
     void start_workers();
+    void invite_guest();
     void work();
     void torment_workers();
     void collect_truths();
@@ -77,6 +80,7 @@ private:
     Report& report_;
     RoundPlan plan_;
     std::vector<Worker> workers_;
+    std::unique_ptr<Guest> guest_;
     std::uint64_t allocations_seen_ = 0;
 };
 

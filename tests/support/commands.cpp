@@ -55,6 +55,10 @@ CommandResult run(const Arguments& arguments, const ChildOptions& options, Milli
     return {status, child.output(), child.error_output()};
 }
 
+bool has_corrected(const Child& aggregator) {
+    return aggregator.error_output().find("corrected what is live") != std::string::npos;
+}
+
 std::size_t count_lines_with(const std::string& output, const std::string& what) {
     std::istringstream lines(output);
     std::size_t count = 0;

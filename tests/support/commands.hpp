@@ -24,6 +24,10 @@ private:
     Child child_;
 };
 
+// Whether an aggregator said that what its predecessor left was not right, and that it corrected it. A test of exactness
+// that restarts aggregators must look: the figures alone would not show it any more.
+bool has_corrected(const Child& aggregator);
+
 struct CommandResult {
     ExitStatus status;
     std::string output;

@@ -33,9 +33,9 @@ json usage_of(const json& process, unsigned device, const std::string& type) {
     return {{"live_bytes", 0}, {"live_buffers", 0}};
 }
 
-std::uint64_t live_bytes_of(const json& truth) {
+std::uint64_t sum_of(const json& truth, const char* key) {
     std::uint64_t sum = 0;
-    for (const json& memory : truth.at("memories")) sum += memory.at("live_bytes").get<std::uint64_t>();
+    for (const json& memory : truth.at("memories")) sum += memory.at(key).get<std::uint64_t>();
     return sum;
 }
 
@@ -48,7 +48,9 @@ std::string process_differences(const json& snapshot, const json& truth) {
     std::string result = difference(who + "exact", row.at("exact"), true) +
                          difference(who + "reported", row.at("reported"), truth.at("reported")) +
                          difference(who + "pending", row.at("pending"), 0) +
-                         difference(who + "live_bytes", row.at("live_bytes"), live_bytes_of(truth));
+                         difference(who + "live_bytes", row.at("live_bytes"), sum_of(truth, "live_bytes")) +
+                         difference(who + "live_buffers", row.at("live_buffers"), sum_of(truth, "live_buffers")) +
+                         difference(who + "unknown_frees", row.at("unknown_frees"), truth.at("unknown_frees"));
     const bool peaks_known = truth.contains("peak_bytes") && row.at("peak_exact") == true;
     if (peaks_known) result += difference(who + "peak_bytes", row.at("peak_bytes"), truth.at("peak_bytes"));
     for (const json& memory : truth.at("memories")) {
@@ -70,7 +72,9 @@ std::string exited_differences(const json& snapshot, const json& truth) {
     const std::string who = "record of process " + truth.at("pid").dump() + ": ";
     const json record = exited_row(snapshot, truth.at("pid"));
     if (record.is_null()) return who + "not there\n";
-    return difference(who + "leaked_bytes", record.at("leaked_bytes"), live_bytes_of(truth));
+    return difference(who + "leaked_bytes", record.at("leaked_bytes"), sum_of(truth, "live_bytes")) +
+           difference(who + "leaked_buffers", record.at("leaked_buffers"), sum_of(truth, "live_buffers")) +
+           difference(who + "exact", record.at("exact"), true);
 }
 
 void Expected::add(const json& truth, bool ended) {
@@ -98,6 +102,20 @@ void Expected::start_from(const json& snapshot) {
     for (const char* key : events) events_[key] = snapshot.at("events").at(key);
 }
 
+// A device's own figures are those of its memories, and it has no memory nobody knows of.
+std::string Expected::device_differences(const json& device) const {
+    const std::string where = "device " + device.at("device").dump() + ": ";
+    std::string result;
+    Counts sums;
+    for (const json& type : device.at("types")) {
+        for (const char* key : totals) sums[key] += type.at(key).get<std::uint64_t>();
+        const bool is_known = memories_.contains({device.at("device"), type.at("type")});
+        if (!is_known) result += where + "has " + type.at("type").dump() + ", of which nobody knows\n";
+    }
+    for (const auto& [key, value] : sums) result += difference(where + key, device.at(key), value);
+    return result;
+}
+
 std::string Expected::differences(const json& snapshot) const {
     std::string result = imbalance(snapshot);
     if (!result.empty()) result += '\n';
@@ -111,6 +129,7 @@ std::string Expected::differences(const json& snapshot) const {
         }
         for (const auto& [key, value] : counts) result += difference(where + key, row.at(key), value);
     }
+    for (const json& device : snapshot.at("devices")) result += device_differences(device);
     for (const auto& [key, value] : events_) result += difference(key, snapshot.at("events").at(key), value);
     return result;
 }

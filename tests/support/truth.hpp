@@ -33,6 +33,7 @@ private:
     using Counts = std::map<std::string, std::uint64_t>;
 
     void add(const nlohmann::json& truth, bool ended);
+    std::string device_differences(const nlohmann::json& device) const;
 
     std::map<Memory, Counts> memories_;
     Counts events_;

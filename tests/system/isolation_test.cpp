@@ -127,6 +127,32 @@ void wait_for_a_scan(const Namespace& name_space) {
 
 std::uint64_t applied(const json& snapshot) { return snapshot.at("events").at("applied"); }
 
+// Lines of /proc/PID/maps.
+std::vector<std::string> mappings_of_segments(pid_t pid) {
+    std::vector<std::string> lines;
+    std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find("/dev/shm/") != std::string::npos) lines.push_back(line);
+    }
+    return lines;
+}
+
+// Lines "flags:" of /proc/PID/fdinfo.
+std::vector<std::string> descriptor_flags_of_segments(pid_t pid) {
+    std::vector<std::string> lines;
+    const fs::path process = "/proc/" + std::to_string(pid);
+    for (const auto& descriptor : fs::directory_iterator(process / "fdinfo")) {
+        std::error_code gone;
+        const fs::path target = fs::read_symlink(process / "fd" / descriptor.path().filename(), gone);
+        if (target.string().find("/dev/shm/") == std::string::npos) continue;
+        std::ifstream info(descriptor.path());
+        for (std::string line; std::getline(info, line);) {
+            if (line.starts_with("flags:")) lines.push_back(line);
+        }
+    }
+    return lines;
+}
+
 }  // namespace
 
 TEST_CASE("segments are for their user alone, but for what root's aggregator publishes") {
@@ -154,32 +180,30 @@ TEST_CASE("what a user's aggregator publishes is for that user alone") {
     CHECK(mode_of(only_segment(name_space, "ledger")) == 0600);
 }
 
-TEST_CASE("a running reader has the counters mapped for reading only") {
+TEST_CASE("a running reader has the counters mapped for reading only, and nothing changes when it is killed") {
     const Namespace name_space;
     Aggregator aggregator(name_space);
-    Child reader({SHMTOP_PATH, "--namespace", name_space.name(), "-b", "-n", "100000", "-r", "100"});
-    reader.read_line();
-    std::ifstream maps("/proc/" + std::to_string(reader.pid()) + "/maps");
-    unsigned found = 0;
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("/dev/shm/") == std::string::npos) continue;
+    Script program(name_space);
+    program("alloc 0 100 0 1");
+    program.sync();
+    const auto arguments = GENERATE(values<Arguments>({{SHMTOP_PATH, "-b", "-n", "100000", "-r", "100"},
+                                                       {SHMTRACE_PATH, "--live", "--seconds", "1000"},
+                                                       {SHMTOP_PATH, "--format", "prom", "-n", "0", "-r", "100"}}));
+    INFO(arguments.front());
+    Arguments with_namespace = arguments;
+    with_namespace.insert(with_namespace.end(), {"--namespace", name_space.name()});
+    Child reader(with_namespace);
+    REQUIRE(eventually([&] { return !mappings_of_segments(reader.pid()).empty(); }));
+    for (const std::string& line : mappings_of_segments(reader.pid())) {
         INFO(line);
         CHECK(line.find(" r--s ") != std::string::npos);
-        ++found;
     }
-    CHECK(found > 0);
-    for (const auto& descriptor : fs::directory_iterator("/proc/" + std::to_string(reader.pid()) + "/fdinfo")) {
-        const std::string number = descriptor.path().filename();
-        std::error_code gone;
-        const fs::path target = fs::read_symlink("/proc/" + std::to_string(reader.pid()) + "/fd/" + number, gone);
-        if (target.string().find("/dev/shm/") == std::string::npos) continue;
-        std::ifstream info(descriptor.path());
-        std::string flags;
-        for (std::string line; std::getline(info, line);) {
-            if (line.starts_with("flags:")) flags = line;
-        }
-        CHECK(flags.back() == '0');  // O_RDONLY
-    }
+    for (const std::string& flags : descriptor_flags_of_segments(reader.pid())) CHECK(flags.back() == '0');  // O_RDONLY
+    reader.kill();
+    program("alloc 0 11 0 2");
+    program.sync();
+    CHECK(live_bytes(shmtop_json(name_space)) == 111);
+    CHECK(shmtop_json(name_space).at("aggregator").at("exact") == true);
 }
 
 TEST_CASE("readers are not misled by counters that belong to somebody else") {

@@ -17,6 +17,7 @@
 #include <random>
 #include <vector>
 
+#include "shm/record_lock.hpp"
 #include "support/commands.hpp"
 #include "support/eventually.hpp"
 #include "support/foreign_segment.hpp"
@@ -48,6 +49,7 @@ public:
 
     const Namespace& name_space() const { return name_space_; }
     Aggregator& aggregator() { return *aggregator_; }
+    pid_t honest_pid() const { return honest_.pid(); }
     Script& liar() { return *liar_; }
     ForeignSegment liars_segment() const { return {name_space_, liar_->pid()}; }
 
@@ -300,7 +302,7 @@ TEST_CASE("what a liar had said before it lied is what a restarted aggregator sa
 }
 
 TEST_CASE("a segment that is broken when an aggregator starts costs its process alone, and is released with it") {
-    const std::string kind = GENERATE("cut off", "another magic", "a directory");
+    const std::string kind = GENERATE("cut off", "another magic", "a directory", "another one of the same name");
     INFO(kind);
     Scene scene;
     scene.aggregator().child().kill();
@@ -311,11 +313,19 @@ TEST_CASE("a segment that is broken when an aggregator starts costs its process 
         REQUIRE(unlink(segment.path().c_str()) == 0);
         REQUIRE(mkdir(segment.path().c_str(), 0700) == 0);
     }
+    if (kind == "another one of the same name") {
+        std::vector<std::byte> image(segment.data(), segment.data() + segment.bytes());
+        auto* const lanes = reinterpret_cast<shm::LaneHeader*>(image.data() + shm::lanes_offset);
+        lanes[1].write_position = lanes[1].read_position = 3;
+        REQUIRE(unlink(segment.path().c_str()) == 0);
+        write_file(segment.path(), image.data(), image.size());
+    }
     scene.restart_aggregator();
     const json snapshot = shmtop_json(scene.name_space());
     CHECK(snapshot.at("events").at("reported") == 101);
     const json row = process_row(snapshot, scene.liar().pid());
-    if (kind == "a directory") {
+    if (row.is_null()) {
+        REQUIRE((kind == "a directory" || kind == "another one of the same name"));
         CHECK(exited_row(snapshot, scene.liar().pid()).at("exact") == false);  // nothing tells whether it lives
     } else {
         CHECK(row.at("exact") == false);
@@ -390,17 +400,25 @@ TEST_CASE("an estate that is not there is not looked for beyond the file") {
 
 TEST_CASE("what has taken the place of a segment is not removed with it") {
     Scene scene;
-    const std::string path = scene.liars_segment().path();
+    const ForeignSegment segment = scene.liars_segment();
+    const std::string path = segment.path();
+    std::vector<std::byte> image(segment.data(), segment.data() + segment.bytes());
     REQUIRE(unlink(path.c_str()) == 0);
-    const std::string kind = GENERATE("nothing", "file", "symlink", "fifo", "directory");
+    const std::string kind = GENERATE("nothing", "file", "symlink", "fifo", "directory", "another segment");
     INFO(kind);
     if (kind == "file") write_file(path, "mine", 4);
     if (kind == "symlink") REQUIRE(symlink("/etc/passwd", path.c_str()) == 0);
     if (kind == "fifo") REQUIRE(mkfifo(path.c_str(), 0600) == 0);
     if (kind == "directory") REQUIRE(mkdir(path.c_str(), 0700) == 0);
+    if (kind == "another segment") {
+        reinterpret_cast<shm::ProcessHeader*>(image.data())->tickets = 1;
+        write_file(path, image.data(), image.size());
+    }
     scene.check_bystander();
+    CHECK(process_row(shmtop_json(scene.name_space()), scene.liar().pid()).at("live_buffers") == 100);
     scene.check_the_end();
-    CHECK((kind == "nothing" || fs::exists(fs::symlink_status(path))));
+    // Another segment counts as one of a process that ended.
+    CHECK((kind == "nothing" || kind == "another segment" || fs::exists(fs::symlink_status(path))));
 }
 
 TEST_CASE("headers that lie about sizes, offsets and pids are not attached") {
@@ -414,7 +432,8 @@ TEST_CASE("headers that lie about sizes, offsets and pids are not attached") {
     Scene scene;
     const ForeignSegment honest = scene.liars_segment();
     const std::vector<std::byte> sound(honest.data(), honest.data() + shm::process_segment_bytes(256));
-    const std::vector<std::string> pids{"0", "1", "-1", "4242424", std::to_string(scene.aggregator().child().pid())};
+    const std::vector<std::string> pids{"0", "1", "-1", "4242424", std::to_string(scene.aggregator().child().pid()),
+                                        std::to_string(scene.honest_pid())};
     std::vector<std::string> paths;
     for (std::size_t i = 0; i < lies.size(); ++i) {
         std::vector<std::byte> image = sound;
@@ -426,6 +445,8 @@ TEST_CASE("headers that lie about sizes, offsets and pids are not attached") {
         paths.push_back(process_path(scene.name_space(), pid, "abc" + std::to_string(i)));
         write_file(paths.back(), image.data(), image.size());
     }
+    paths.push_back(process_path(scene.name_space(), "4242424", "0"));
+    write_file(paths.back(), std::vector<std::byte>(sound.size()).data(), sound.size());  // nothing but zeros
     scene.check_bystander();
     scene.restart_aggregator();
     scene.check_bystander();
@@ -443,7 +464,8 @@ TEST_CASE("segments that claim living processes' pids but hold no lock are accou
     const ForeignSegment honest = scene.liars_segment();
     std::vector<std::byte> image(honest.data(), honest.data() + shm::process_segment_bytes(256));
     auto& header = *reinterpret_cast<shm::ProcessHeader*>(image.data());
-    const std::vector<std::string> pids{"0", "1", "-1", std::to_string(scene.aggregator().child().pid())};
+    const std::vector<std::string> pids{"0", "1", "-1", std::to_string(scene.aggregator().child().pid()),
+                                        std::to_string(scene.honest_pid())};
     header.nonce = 0xabc;
     for (const std::string& pid : pids) {
         header.pid = std::stoi(pid);
@@ -454,6 +476,28 @@ TEST_CASE("segments that claim living processes' pids but hold no lock are accou
     CHECK(eventually([&] { return name_space_is_clean(scene.name_space(), ".abc"); }));
     scene.check_bystander();
     CHECK(shmtop_json(scene.name_space()).at("exited").size() == pids.size());
+    scene.check_the_end();
+}
+
+TEST_CASE("a segment that claims another process's pid is shown under that of whoever holds its lock") {
+    Scene scene;
+    const ForeignSegment honest = scene.liars_segment();
+    std::vector<std::byte> image(honest.data(), honest.data() + honest.bytes());
+    auto& header = *reinterpret_cast<shm::ProcessHeader*>(image.data());
+    header.nonce = 0xabc;
+    header.pid = scene.honest_pid();
+    const std::string path = process_path(scene.name_space(), std::to_string(scene.honest_pid()), "abc");
+    write_file(path + ".new", image.data(), image.size());
+    const int fd = open((path + ".new").c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(shm::lock_as_process(fd, shm::liveness_byte));
+    fs::rename(path + ".new", path);
+    CHECK(eventually([&] { return process_row(shmtop_json(scene.name_space()), getpid()).is_object(); }));
+    scene.check_bystander();
+    scene.restart_aggregator();
+    scene.check_bystander();
+    close(fd);
+    CHECK(eventually([&] { return name_space_is_clean(scene.name_space(), ".abc"); }));
+    scene.check_bystander();
     scene.check_the_end();
 }
 

@@ -182,6 +182,27 @@ TEST_CASE("what a process left that closed all and ended while it coalesced is a
     check_no_process_segments(name_space);
 }
 
+TEST_CASE("what a process still held back when it ended without returning from main is counted as lost") {
+    const Namespace name_space;
+    const std::string end = GENERATE("_exit 0", "abort", "exec true");
+    INFO(end);
+    Script program(name_space, {{"TRACKSHM_RING_EVENTS", "64"}});
+    program("fill 1 20000 0 0 1 10");
+    program.send(end);
+    program.child().wait();
+    Aggregator aggregator(name_space);
+    const json record = wait_for_exit_record(name_space, program.pid());
+    CHECK(record.at("exact") == false);
+    CHECK(record.at("clean") == false);
+    CHECK(record.at("leaked_buffers") == 2 * 64);  // its own lane and the shared one
+    const json snapshot = shmtop_json(name_space);
+    CHECK(snapshot.at("events").at("reported") == 20000);
+    CHECK(snapshot.at("events").at("dropped") == 20000 - 2 * 64);
+    CHECK(imbalance(snapshot) == "");
+    check_all_released(name_space);
+    check_no_process_segments(name_space);
+}
+
 TEST_CASE("a program that execs another tracked program is two processes with one pid") {
     const Namespace name_space;
     Aggregator aggregator(name_space);

@@ -182,6 +182,7 @@ TEST_CASE("an address freed on one thread and reused on another is resolved in p
     const Namespace name_space;
     Aggregator aggregator(name_space);
     Script program(name_space);
+    aggregator.child().stop();  // else it would take them one by one as they come, and could not mix them up
     for (int round = 0; round < 50; ++round) {
         program("on A alloc 0 100 0 1");
         program("on B free 1");
@@ -189,6 +190,7 @@ TEST_CASE("an address freed on one thread and reused on another is resolved in p
         program("on A free 1");
     }
     program("on B alloc 0 300 0 1");
+    aggregator.child().resume();
     program.sync();
     const json snapshot = shmtop_json(name_space);
     CHECK(live_bytes(snapshot) == 300);
