@@ -1,6 +1,6 @@
 # Everything that every target of this project gets, in one place.
 function(trackshm_target name)
-  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_compile_features(${name} PRIVATE cxx_std_20)  # PUBLIC, a project in C alone could not link any of them
   set_target_properties(${name} PROPERTIES
     CXX_EXTENSIONS OFF
     CXX_VISIBILITY_PRESET hidden

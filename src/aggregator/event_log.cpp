@@ -4,11 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <string>
 #include <trackshm/stats.hpp>
+#include <utility>
+
+#include "aggregator/message.hpp"
 
 namespace trackshm::aggregator {
 
@@ -84,8 +88,9 @@ void log_event(std::int32_t pid, const Event& event) {
 
 void flush_event_log() {
     if (buffer.empty()) return;
-    std::fwrite(buffer.data(), 1, buffer.size(), stdout);
-    std::fflush(stdout);
+    static bool told = false;
+    const bool written = std::fwrite(buffer.data(), 1, buffer.size(), stdout) == buffer.size() && std::fflush(stdout) == 0;
+    if (!written && !std::exchange(told, true)) say("cannot write the log of events: {}", std::strerror(errno));
     buffer.clear();
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""documents_test.py SOURCE_DIR LIBRARY_DIR AGGREGATOR SHMTOP: what the pages promise holds. Their links lead somewhere,
-every expression they give to --check is one, and every example of docs/languages.md does what the page says, for each
-language whose compiler or interpreter is here."""
+"""documents_test.py SOURCE_DIR LIBRARY_DIR AGGREGATOR SHMTOP SHMDUMP: what the pages promise holds. Their links lead
+somewhere, every expression they give to --check is one, the job of docs/ci-gate.md fails when and only when it should,
+and every example of docs/languages.md does what the page says, for each language whose compiler or interpreter is here."""
 
 import json
 import os
@@ -127,13 +127,49 @@ def check_languages(paths, failures):
                 print(f"example {number} ({language}) does what the page says")
 
 
+# In the place of the job's tests: a tracked program that holds a buffer to its end, or does not.
+TESTS_OF_JOB = """#!{python}
+import ctypes
+trackshm = ctypes.CDLL("{library}/libtrackshm.so.0")
+trackshm.trackshm_report_allocation.argtypes = [ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint8, ctypes.c_uint64]
+trackshm.trackshm_report_deallocation.argtypes = [ctypes.c_uint64]
+trackshm.trackshm_report_allocation(0, 100, 0, 1)
+if not {leaks}: trackshm.trackshm_report_deallocation(1)
+raise SystemExit({code})
+"""
+
+
+def check_job(paths, failures):
+    source_dir, library_dir, *programs = paths
+    job = re.search(r"## The job\n\n```bash\n(.*?)^```$", (source_dir / "docs/ci-gate.md").read_text(), re.MULTILINE | re.DOTALL)
+    for number, (leaks, code) in enumerate([(False, 0), (True, 0), (False, 3)]):
+        with tempfile.TemporaryDirectory() as directory:
+            stand_in = pathlib.Path(directory) / "ctest"
+            stand_in.write_text(TESTS_OF_JOB.format(python=sys.executable, library=library_dir, leaks=leaks, code=code))
+            stand_in.chmod(0o755)
+            path = [directory, *{str(program.parent) for program in programs}, os.environ["PATH"]]
+            environment = {**os.environ, "PATH": ":".join(path), "CI_JOB_ID": f"{os.getpid()}-{number}"}
+            soon = job[1].replace("--wait 30", "--wait 3")  # a leak is waited for to the end
+            ran = subprocess.run(["bash", "-eo", "pipefail", "-c", soon], env=environment, cwd=directory,
+                                 capture_output=True, text=True, timeout=60)
+            left = [file.name for file in pathlib.Path("/dev/shm").glob(f"trackshm.ci-{os.getpid()}-{number}.*")]
+            case = f"ci-gate.md: the job, leaking {leaks}, tests ending with {code}"
+            if (ran.returncode == 0) != (not leaks and code == 0):
+                failures.append(f"{case}: ends with {ran.returncode}: {ran.stderr}")
+            if not (pathlib.Path(directory) / "memory.json").exists():
+                failures.append(f"{case}: leaves no memory.json: {ran.stderr}")
+            if left:
+                failures.append(f"{case}: leaves {left}")
+
+
 def main():
-    paths = [pathlib.Path(argument).resolve() for argument in sys.argv[1:5]]
+    paths = [pathlib.Path(argument).resolve() for argument in sys.argv[1:6]]
     failures = []
     for page in pages(paths[0]):
         failures += broken_links(page)
         failures += bad_expressions(paths[3], page)
-    check_languages(paths, failures)
+    check_job(paths, failures)
+    check_languages(paths[:4], failures)
     print("\n".join(failures))
     return 1 if failures else 0
 

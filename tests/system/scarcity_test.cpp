@@ -401,6 +401,28 @@ TEST_CASE("a full /dev/shm is told of once, by the aggregator and by whoever sta
     CHECK(live_bytes(shmtop_json(name_space)) == 10);
 }
 
+TEST_CASE("whoever starts a program that has no place for its segment is told why, and what to do") {
+    if (!PrivateShm::is_possible()) SKIP_TEST(needs_mounts);
+    const auto [options, reason] = GENERATE(table<std::string, std::string>(
+        {{"ro", "/dev/shm cannot be written to"}, {"size=1m,nr_inodes=1", "nr_inodes"}, {"size=64k", "enlarge it"}}));
+    INFO(options);
+    PrivateShm shm(options);
+    const CommandResult started = run({SHMRUN_PATH, "--", SCARCE_PROGRAM_PATH, "none", "0", "2", "1000"});
+    CHECK(started.status.exited_with(42));
+    CHECK(started.output == undisturbed_output(2, 1000));
+    CHECK(count_lines_with(started.error_output, "") == 1);
+    CHECK(started.error_output.find("shmrun: the program will not be tracked: ") == 0);
+    CHECK(started.error_output.find(reason) != std::string::npos);
+}
+
+TEST_CASE("whoever starts a program that cannot be tracked for want of address space is told so") {
+    const CommandResult started = run({"sh", "-c", "ulimit -v 13000; exec " + in_shell(SHMRUN_PATH) + " -- true"});
+    CHECK(started.status.exited_with(0));
+    CHECK(count_lines_with(started.error_output, "") == 1);
+    CHECK(started.error_output.find("will not be tracked: ") != std::string::npos);
+    CHECK(started.error_output.find("ulimit -v") != std::string::npos);
+}
+
 TEST_CASE("an aggregator without descriptors serves whom it can, counts who waits, and serves them later") {
     const Namespace name_space;
     Aggregator aggregator(name_space);

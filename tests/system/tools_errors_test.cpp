@@ -51,6 +51,12 @@ public:
     void write_layout(std::uint32_t version) const {
         REQUIRE(pwrite(fd_, &version, sizeof version, layout_offset) == sizeof version);
     }
+    void fill_with_zeros() const {
+        struct stat info {};
+        REQUIRE(fstat(fd_, &info) == 0);
+        const std::string zeros(static_cast<std::size_t>(info.st_size), '\0');
+        REQUIRE(pwrite(fd_, zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size()));
+    }
     void set_mode(mode_t mode) const { REQUIRE(fchmod(fd_, mode) == 0); }
 
 private:
@@ -91,6 +97,45 @@ TEST_CASE("a help that nobody gets is a failure") {
             CHECK(result.error_output.find("cannot write to stdout: No space left on device") != std::string::npos);
         }
     }
+}
+
+TEST_CASE("what cannot be written is said, with the reason in the exit code") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    check_fails(shmtop(name_space, {"--json", "-o", "/no/such/directory/x.json"}), 1);
+    const CommandResult workload = run({"/bin/sh", "-c", in_shell(MESH_WORKLOAD_PATH) + " --step-ms 0 >/dev/full"});
+    CHECK(workload.status.exited_with(1));
+    CHECK(count_lines_with(workload.error_output, "cannot write to stdout") == 1);
+    if (!can_run_as(nobody)) SKIP_TEST(needs_other_user);
+    const ChildOptions as_nobody{{}, nobody};
+    check_fails(run({SHMTOP_PATH, "--namespace", name_space.name(), "--json", "-o", "/x.json"}, as_nobody), 4);
+    check_fails(run({SHMTRACE_PATH, "--namespace", name_space.name(), "--live", "--seconds", "0", "-o", "/x"}, as_nobody), 4);
+}
+
+TEST_CASE("a log of events that nobody gets is told of once, and the aggregator serves on") {
+    const Namespace name_space;
+    Child aggregator({"/bin/sh", "-c", "exec " + in_shell(SHM_AGGREGATOR_PATH) + " --log-events --namespace " +
+                                           name_space.name() + " >/dev/full"});
+    aggregator.read_error_line_with("ready");
+    Script program(name_space);
+    for (int id = 0; id < 3; ++id) {
+        program("alloc 0 10 0 " + std::to_string(id));
+        program.sync();
+    }
+    CHECK(live_bytes(shmtop_json(name_space)) == 30);
+    CHECK(count_lines_with(aggregator.error_output(), "cannot write the log of events") == 1);
+}
+
+TEST_CASE("the name of a file must not be empty, and a word after shmdump must be one of its own") {
+    const Namespace name_space;
+    check_fails(shmtop(name_space, {"--json", "-o", ""}), 2);
+    check_fails(run({SHMTRACE_PATH, "--live", "-o", ""}), 2);
+    const CommandResult unknown = run({SHMDUMP_PATH, "foo"});
+    check_fails(unknown, 2);
+    CHECK(unknown.error_output.find("foo") != std::string::npos);
+    const CommandResult nothing = run({SHMDUMP_PATH});
+    check_fails(nothing, 2);
+    CHECK(nothing.error_output.find("buffers, segments or clean") != std::string::npos);
 }
 
 TEST_CASE("an unknown flag is a usage error of every program") {
@@ -168,12 +213,29 @@ TEST_CASE("a reader of another layout version exits with 5") {
     const Namespace name_space;
     Aggregator aggregator(name_space);
     SegmentFile(name_space, "stats").write_layout(4711);
-    const CommandResult result = shmtop(name_space, {"--json"});
-    check_fails(result, 5);
-    CHECK(result.error_output.find("4711") != std::string::npos);
+    for (const CommandResult& result :
+         {shmtop(name_space, {"--json"}), run({SHMTRACE_PATH, "--live", "--namespace", name_space.name()})}) {
+        check_fails(result, 5);
+        CHECK(result.error_output.find("4711") != std::string::npos);
+    }
+    aggregator.child().kill();
+    fs::remove("/dev/shm/" + name_space.segments("ledger").at(0));
+    check_fails(run({SHMDUMP_PATH, "--namespace", name_space.name(), "buffers"}), 5);
 }
 
-TEST_CASE("a process of another layout version is left alone and does not stop the aggregator") {
+TEST_CASE("counters that are all zeros are not taken for empty ones") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    aggregator.child().stop();
+    SegmentFile(name_space, "stats").fill_with_zeros();
+    const CommandResult result = shmtop(name_space, {"--json"});
+    INFO(result.error_output);
+    CHECK_FALSE(result.status.exited_with(0));
+    CHECK(is_one_line(result.error_output));
+    CHECK(result.output.empty());
+}
+
+TEST_CASE("a process of another layout version is left alone, counted as waiting and told of once") {
     const Namespace name_space;
     Script stranger(name_space);
     stranger("alloc 0 100 0 1");
@@ -182,7 +244,44 @@ TEST_CASE("a process of another layout version is left alone and does not stop t
     Script program(name_space);
     program("alloc 0 7 0 1");
     program.sync();
-    CHECK(live_bytes(shmtop_json(name_space)) == 7);
+    const json snapshot = shmtop_json(name_space);
+    CHECK(live_bytes(snapshot) == 7);
+    CHECK(snapshot.at("events").at("waiting_processes") == 1);
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    CHECK(process_row(snapshot, program.pid()).at("exact") == true);
+    Script another(name_space);
+    another("alloc 0 1 0 1");
+    another.sync();
+    CHECK(count_lines_with(aggregator.child().error_output(), "of another layout version") == 1);
+}
+
+TEST_CASE("where an earlier aggregator's state cannot be gone on with, or must not, a process is right from there and not exact") {
+    const std::string lost = GENERATE("a ledger of another layout version", "a table of another layout version", "all, by --fresh");
+    INFO(lost);
+    const Namespace name_space;
+    Script program(name_space);
+    {
+        Aggregator aggregator(name_space);
+        program("fill 1 100 1 0 1 10");
+        program.sync();
+        aggregator.child().kill();
+    }
+    Arguments flags;
+    if (lost.starts_with("a ledger")) SegmentFile(name_space, "ledger").write_layout(4711);
+    if (lost.starts_with("a table")) SegmentFile(name_space, "l").write_layout(4711);
+    if (lost.starts_with("all")) flags = {"--fresh"};
+    Aggregator aggregator(name_space, flags);
+    program("alloc 2 7 0 5000");
+    program.sync();
+    const json snapshot = shmtop_json(name_space);
+    const bool has_ledger = lost.starts_with("a table");
+    CHECK(snapshot.at("aggregator").at("start_count") == (has_ledger ? 2 : 1));
+    CHECK(has_corrected(aggregator.child()) == has_ledger);
+    CHECK(snapshot.at("aggregator").at("exact") == false);
+    CHECK(process_row(snapshot, program.pid()).at("exact") == false);
+    CHECK(process_row(snapshot, program.pid()).at("live_bytes") == 7);
+    CHECK(live_bytes(snapshot) == 7);
+    CHECK(imbalance(snapshot) == "");
 }
 
 TEST_CASE("a reader that may not open the counters exits with 4") {

@@ -5,9 +5,12 @@
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shmtop/filter.hpp"
+#include "shmtop/screen/help.hpp"
 #include "tools/screens.hpp"
 
 namespace trackshm::tools {
@@ -183,6 +186,7 @@ TEST_CASE("exited processes come with what they leaked and how they ended") {
     CHECK(screen.shows("  AGOv     PID USER     COMMAND            LEAKED BUFFERS      PEAK END"));
     CHECK(screen.shows("  12 s       5 root     gone                  7 B       1       0 B killed"));
     CHECK(screen.style_of("killed").tone == Tone::warning);
+    CHECK(screen.shows("2 ended in all, leaking 14 B in 2 buffers"));
     screen.input.snapshot.exited[0].called_exec = true;
     CHECK(screen.style_of("called exec").tone == Tone::normal);
     screen.input.snapshot.exited[0].called_exec = false;
@@ -190,6 +194,27 @@ TEST_CASE("exited processes come with what they leaked and how they ended") {
     CHECK(screen.shows("exited"));
     screen.input.snapshot.exited.clear();
     CHECK(screen.shows("no tracked process has ended yet"));
+}
+
+TEST_CASE("what does not pass the options' filter is not said not to be there") {
+    for (const ViewId view : {ViewId::devices, ViewId::processes, ViewId::exited, ViewId::sizes}) {
+        TestScreen screen(view);
+        screen.input.filter.text = "-d 200 -p 1";
+        screen.input.snapshot.devices.clear();
+        screen.input.snapshot.processes.clear();
+        screen.input.snapshot.exited.clear();
+        CHECK(screen.shows("nothing here passes -d 200 -p 1"));
+        CHECK(screen.lines()[1].starts_with("only -d 200 -p 1: "));
+    }
+}
+
+TEST_CASE("help and footer promise nothing that is cut off or not there") {
+    for (const std::string_view line : help_lines()) CHECK(line.size() <= 80);
+    for (const auto& [view, has_detail] : {std::pair(ViewId::devices, true), {ViewId::processes, true},
+                                           {ViewId::buffers, false}, {ViewId::exited, false}, {ViewId::sizes, false}}) {
+        TestScreen screen(view);
+        CHECK(screen.shows("EnterDetail") == has_detail);
+    }
 }
 
 TEST_CASE("sizes are added up over devices, with bars on a logarithmic scale") {
@@ -387,7 +412,6 @@ TEST_CASE("a recording says so at the head") {
 }
 
 TEST_CASE("escape sequences and wide characters in names do no harm") {
-    const Utf8Locale locale;
     TestScreen screen(ViewId::processes);
     screen.state.charset = Charset::unicode;
     screen.input.snapshot.processes[0].comm = "\x1B[31mred";
@@ -415,7 +439,6 @@ TEST_CASE("without Unicode the screen is ASCII throughout") {
 }
 
 TEST_CASE("every view and overlay fits every size, however small") {
-    const Utf8Locale locale;
     TestScreen screen;
     give_buffers(screen);
     screen.state.charset = Charset::unicode;

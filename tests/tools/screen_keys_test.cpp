@@ -287,7 +287,6 @@ TEST_CASE("any keys in any order leave a screen that can be drawn, and a row sel
     const auto seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random(seed);
-    const Utf8Locale locale;
     TestScreen screen(ViewId::processes, many_processes());
     screen.input.can_seek = true;
     screen.state.charset = Charset::unicode;

@@ -3,7 +3,6 @@
 // What the tests of the screen start from: the sample snapshot on a terminal of 80 by 24 without Unicode.
 #pragma once
 
-#include <clocale>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -15,18 +14,6 @@
 #include "tools/snapshots.hpp"
 
 namespace trackshm::tools {
-
-// While one lives, characters have the widths they have in a UTF-8 locale. Debian and most others always have this one.
-class Utf8Locale {
-public:
-    Utf8Locale() : before_(std::setlocale(LC_CTYPE, nullptr)) { std::setlocale(LC_CTYPE, "C.UTF-8"); }
-    ~Utf8Locale() { std::setlocale(LC_CTYPE, before_.c_str()); }
-    Utf8Locale(const Utf8Locale&) = delete;
-    Utf8Locale& operator=(const Utf8Locale&) = delete;
-
-private:
-    std::string before_;
-};
 
 // A screen that is looked at and typed on.
 struct TestScreen {

@@ -30,13 +30,5 @@ TEST_CASE("an escape sequence in a name does not reach the terminal") {
     CHECK(printable("\x7F\xC2\x80\xC2\xA0") == replaced + replaced + "\xC2\xA0");
 }
 
-TEST_CASE("text is cut and padded by code points, not bytes") {
-    CHECK(text_width("gr\xC3\xBC\xC3\x9F") == 4);
-    CHECK(fit_left("gr\xC3\xBC\xC3\x9F", 6) == "gr\xC3\xBC\xC3\x9F  ");
-    CHECK(fit_left("gr\xC3\xBC\xC3\x9F" "e", 4) == "gr\xC3\xBC~");
-    CHECK(cut("abc", 3) == "abc");
-    CHECK(cut("abc", 0).empty());
-}
-
 }  // namespace
 }  // namespace trackshm::tools

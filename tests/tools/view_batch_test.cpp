@@ -3,8 +3,9 @@
 
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
-#include "common/text.hpp"
+#include "common/glyphs.hpp"
 #include "tools/snapshots.hpp"
 
 namespace trackshm::tools {
@@ -33,7 +34,7 @@ TEST_CASE("no line of the frame is wider than asked for") {
     for (const std::size_t columns : {20U, 40U, 80U, 100U, 200U}) {
         for (const std::string& line : make_frame(snapshot, {.columns = columns})) {
             CAPTURE(columns, line);
-            CHECK(text_width(line) <= columns);
+            CHECK(columns_of(line) <= columns);
         }
     }
 }
@@ -48,6 +49,13 @@ TEST_CASE("devices that never held anything are shown on demand") {
     const stats::Snapshot snapshot = sample_snapshot();
     CHECK(contains(frame_text(snapshot), "1 device that never held anything"));
     CHECK(contains(frame_text(snapshot, {.all_devices = true}), "\n     9"));
+}
+
+TEST_CASE("a device that only ever refused an allocation is shown") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.devices.back().types = {memory(dram, 0, 0)};
+    snapshot.devices.back().types[0].allocation_failures_total = 1;
+    CHECK(contains(frame_text(snapshot), "\n     9"));
 }
 
 TEST_CASE("lock-step use of neighbouring devices is shown as one group") {
@@ -68,6 +76,18 @@ TEST_CASE("losses and a dead aggregator are said in words") {
     CHECK(contains(text, "dropped 4"));
     CHECK(contains(text, "~ not exact: events were lost or rejected"));
     CHECK(contains(text, "THE AGGREGATOR IS GONE"));
+}
+
+TEST_CASE("wide characters in a name move no column") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.processes = {process(30, "plain"), process(31, "\xE4\xB8\xAD\xE6\x96\x87")};
+    for (stats::Process& one : snapshot.processes) add_usage(one, 7, l1, 5 * MiB, 1);
+    std::vector<std::size_t> columns;
+    for (const std::string& line : make_frame(snapshot, {})) {
+        if (const auto where = line.find("7:L1"); where != std::string::npos) columns.push_back(columns_of(line.substr(0, where)));
+    }
+    REQUIRE(columns.size() == 2);
+    CHECK(columns[0] == columns[1]);
 }
 
 TEST_CASE("an escape sequence in a command name does not reach the frame") {

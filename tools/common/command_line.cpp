@@ -62,10 +62,11 @@ void print_error(std::string_view program, std::string_view message) {
     std::fputs(fmt::format("{}: {}\n", program, line).c_str(), stderr);
 }
 
-int exit_code_of(std::string_view program, OutputResult result) {
+int exit_code_of(std::string_view program, OutputResult result, std::string_view file) {
     if (result != OutputResult::failed) return exit_ok;
-    print_error(program, fmt::format("cannot write to stdout: {}", std::strerror(errno)));
-    return exit_failure;
+    const int error = errno;
+    print_error(program, fmt::format("cannot write to {}: {}", file.empty() ? "stdout" : file, std::strerror(error)));
+    return error == EACCES || error == EPERM ? exit_permission_denied : exit_failure;
 }
 
 namespace {

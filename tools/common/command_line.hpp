@@ -31,8 +31,9 @@ void print_error(std::string_view program, std::string_view message);
 // reads, one line on stderr and exit_failure.
 int run_program(std::string_view program, int (*run)(int argc, char** argv), int argc, char** argv);
 
-// Of a program whose answer was written to stdout. If that failed, print_error says so; errno says why.
-int exit_code_of(std::string_view program, OutputResult result);
+// Of a program whose answer was written to `file`, or where that is empty to stdout. If that failed, print_error says so;
+// errno says why.
+int exit_code_of(std::string_view program, OutputResult result, std::string_view file = {});
 
 // print_error for a usage error: points to --help and returns exit_usage.
 int usage_error(std::string_view program, std::string_view message);

@@ -58,16 +58,6 @@ std::string filtered(std::string_view text, Keep&& keep) {
     return result;
 }
 
-// Index of the byte after the first `count` code points of valid UTF-8.
-std::size_t byte_offset(std::string_view text, std::size_t count) noexcept {
-    std::size_t index = 0;
-    while (index < text.size()) {
-        if ((byte_at(text, index) & 0xC0) != 0x80 && count-- == 0) break;
-        ++index;
-    }
-    return index;
-}
-
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -83,24 +73,6 @@ std::string_view trimmed(std::string_view text) noexcept {
     const std::size_t first = text.find_first_not_of(blanks);
     if (first == std::string_view::npos) return {};
     return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-std::size_t text_width(std::string_view text) noexcept {
-    std::size_t width = 0;
-    for (const char c : text) width += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-    return width;
-}
-
-std::string cut(std::string_view text, std::size_t width) {
-    if (text_width(text) <= width) return std::string{text};
-    if (width == 0) return {};
-    return std::string{text.substr(0, byte_offset(text, width - 1))} + "~";
-}
-
-std::string fit_left(std::string_view text, std::size_t width) {
-    std::string result = cut(text, width);
-    result.append(width - text_width(result), ' ');
-    return result;
 }
 
 }  // namespace trackshm::tools

@@ -4,7 +4,6 @@
 // terminal or a document.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,13 +17,5 @@ std::string printable_in_json(std::string_view text);
 
 // Without blanks at its ends.
 std::string_view trimmed(std::string_view text) noexcept;
-
-// Number of code points, which is the width on screen of all but wide and combining characters.
-std::size_t text_width(std::string_view text) noexcept;
-
-// `text` cut to `width` code points, its last one "~" if anything was cut off; padded with spaces to `width`.
-std::string fit_left(std::string_view text, std::size_t width);
-// The text cut to `width`, not padded.
-std::string cut(std::string_view text, std::size_t width);
 
 }  // namespace trackshm::tools

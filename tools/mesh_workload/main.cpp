@@ -5,11 +5,12 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
+#include <string>
 #include <thread>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
+#include "common/output.hpp"
 #include "mesh_workload/mesh.hpp"
 
 namespace trackshm::tools {
@@ -48,7 +49,8 @@ class Workload {
 public:
     explicit Workload(Options options) : options_(options) {}
 
-    void run() {
+    // What to exit with.
+    int run() {
         for (std::uint32_t round = 1; round <= options_.rounds; ++round) {
             step_ = 0;
             mesh_.open();
@@ -66,17 +68,22 @@ public:
             mesh_.free(BufferType::DRAM, small);
             finish_step(round, "free the 100 MiB buffers");
         }
+        return exit_code_;
     }
 
 private:
     // Makes the step visible to readers, says what they must see, and waits.
     void finish_step(std::uint32_t round, const char* action) {
         wait_until_published();
-        fmt::print("round {} step {}: {:<26} DRAM per device {:>9}  L1 per device {:>8}  live buffers {:>2}\n", round,
-                   ++step_, action, mesh_.bytes_per_device(BufferType::DRAM), mesh_.bytes_per_device(BufferType::L1),
-                   mesh_.live_buffers());
-        std::fflush(stdout);
+        tell(fmt::format("round {} step {}: {:<26} DRAM per device {:>9}  L1 per device {:>8}  live buffers {:>2}\n", round,
+                         ++step_, action, mesh_.bytes_per_device(BufferType::DRAM), mesh_.bytes_per_device(BufferType::L1),
+                         mesh_.live_buffers()));
         std::this_thread::sleep_for(std::chrono::milliseconds(options_.step_ms));
+    }
+
+    // What cannot be told keeps nobody from working on.
+    void tell(const std::string& line) {
+        if (exit_code_ == exit_ok) exit_code_ = exit_code_of("mesh_workload", write_stdout(line));
     }
 
     void wait_until_published() {
@@ -91,6 +98,7 @@ private:
     Options options_;
     Mesh mesh_;
     int step_ = 0;
+    int exit_code_ = exit_ok;
     bool late_told_ = false;
 };
 
@@ -110,8 +118,7 @@ int run(int argc, char** argv) {
     if (!enabled()) {
         print_error("mesh_workload", "not tracked: run it with TRACKSHM=1 or under shmrun to see it in shmtop");
     }
-    Workload(options).run();
-    return exit_ok;
+    return Workload(options).run();
 }
 
 }  // namespace

@@ -222,6 +222,14 @@ const SegmentInfo* Inventory::find(SegmentKind kind, std::int32_t pid, std::uint
     return found == segments_.end() ? nullptr : &*found;
 }
 
+bool Inventory::has(SegmentKind kind) const noexcept {
+    return std::any_of(segments_.begin(), segments_.end(), [kind](const auto& segment) { return segment.is(kind); });
+}
+
+bool Inventory::has(SegmentState state) const noexcept {
+    return std::any_of(segments_.begin(), segments_.end(), [state](const auto& segment) { return segment.state == state; });
+}
+
 bool Inventory::is_aggregator_alive(std::uint32_t uid) const noexcept {
     const SegmentInfo* stats = find(SegmentKind::stats, uid);
     return stats != nullptr && stats->owner_alive;

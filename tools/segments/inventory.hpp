@@ -70,6 +70,9 @@ public:
     const SegmentInfo* find(shm::SegmentKind kind, std::uint32_t uid) const noexcept;
     const SegmentInfo* find(shm::SegmentKind kind, std::int32_t pid, std::uint64_t nonce) const noexcept;
 
+    bool has(shm::SegmentKind kind) const noexcept;
+    bool has(SegmentState state) const noexcept;
+
     bool is_aggregator_alive(std::uint32_t uid) const noexcept;
 
 private:

@@ -10,6 +10,7 @@
 
 #include <trackshm/stats.hpp>
 
+#include "common/glyphs.hpp"
 #include "common/text.hpp"
 #include "common/units.hpp"
 
@@ -57,7 +58,7 @@ OutputResult write_buffers_text(const BufferListing& listing, const WriteText& w
     return write_rows(listing, write, std::move(header),
                       [](std::string& text, const TableScan& table, const LiveBuffer& buffer) {
         fmt::format_to(std::back_inserter(text), "{:>7} {} {:>6} {:<15} {:>#18x} {:>15} {:>6}\n", table.pid > 0 ? std::to_string(table.pid) : "-",
-                       fit_left(printable(table.comm), 15), buffer.device, stats::type_name(buffer.type), buffer.id,
+                       fit_left(table.comm, 15), buffer.device, stats::type_name(buffer.type), buffer.id,
                        buffer.size_bytes, format_duration(buffer.age_ns));
     });
 }

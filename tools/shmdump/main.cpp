@@ -57,9 +57,11 @@ int run_buffers(const Options& options) {
         print_error(program, "the tables are of another layout version: use the tools of the aggregator's release");
         return exit_incompatible_layout;
     }
-    bool has_state = false;
-    for (const SegmentInfo& segment : inventory.segments()) has_state |= segment.is(shm::SegmentKind::ledger);
-    if (!has_state) {
+    if (!inventory.has(shm::SegmentKind::ledger)) {
+        if (inventory.has(SegmentState::foreign_layout)) {
+            print_error(program, "what is there is of another layout version: use the tools of the aggregator's release");
+            return exit_incompatible_layout;
+        }
         print_error(program, fmt::format("no aggregator has served namespace '{0}'; start one with: shm_aggregator "
                                          "--namespace {0}",
                                          options.name_space));
@@ -103,7 +105,7 @@ int run(int argc, char** argv) {
     add_common_flags(app, program);
     add_namespace_option(app, options.name_space);
     app.footer(footer);
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);  // our own words where there is none
     app.fallthrough();
 
     const CLI::App* buffers = [&] {
@@ -129,6 +131,7 @@ int run(int argc, char** argv) {
             return usage_error(program, "--pid: " + problem);
         }
     }
+    if (app.get_subcommands().empty()) return usage_error(program, "say what to do: buffers, segments or clean");
     if (buffers->parsed()) return run_buffers(options);
     if (segments->parsed()) return run_segments(options);
     return run_clean(options);

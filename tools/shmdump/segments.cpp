@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/glyphs.hpp"
 #include "common/text.hpp"
 #include "common/units.hpp"
 #include "common/users.hpp"
@@ -18,7 +19,7 @@ std::string segments_text(const Inventory& inventory) {
         const std::string note = segment.note.empty() ? "" : fmt::format("  ({})", segment.note);
         text += fmt::format("{:<9} {:<14} {} {:>7} {} {:>9} {:>9} {}{}\n", kind_text(segment.name.kind),
                             state_text(segment.state), fit_left(user_name(segment.uid), 8),
-                            segment.pid > 0 ? std::to_string(segment.pid) : "-", fit_left(printable(segment.comm), 15),
+                            segment.pid > 0 ? std::to_string(segment.pid) : "-", fit_left(segment.comm, 15),
                             format_bytes(segment.size_bytes), format_bytes(segment.storage_bytes), segment.file, note);
     }
     return text;

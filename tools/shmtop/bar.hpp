@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "shmtop/screen/glyphs.hpp"
+#include "common/glyphs.hpp"
 
 namespace trackshm::tools {
 

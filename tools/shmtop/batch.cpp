@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -77,21 +75,10 @@ private:
     bool is_due_ = false;  // what was written so far waits for the end
 };
 
-int output_failed(const Options& options) {
-    const int error = errno;
-    const std::string target = options.output_file.empty() ? "stdout" : options.output_file;
-    print_error("shmtop", fmt::format("cannot write to {}: {}", target, std::strerror(error)));
-    return exit_failure;
-}
-
 // Nothing if more may be written.
 std::optional<int> exit_code_after(OutputResult result, const Options& options) {
-    switch (result) {
-        case OutputResult::ok: break;
-        case OutputResult::reader_gone: return exit_ok;
-        case OutputResult::failed: return output_failed(options);
-    }
-    return std::nullopt;
+    if (result == OutputResult::ok) return std::nullopt;
+    return exit_code_of("shmtop", result, options.output_file);
 }
 
 // Shows one frame; nothing if the next may follow.
@@ -134,7 +121,8 @@ std::optional<std::string> check_failure(const Options& options, const stats::Sn
 int run_batch(FrameSource& frames, const Options& options) {
     FrameWriter writer(options);
     const int exit_code = show_frames(frames, options, writer);
-    return writer.finish() == OutputResult::failed ? output_failed(options) : exit_code;
+    const OutputResult finished = writer.finish();
+    return finished == OutputResult::failed ? exit_code_of("shmtop", finished, options.output_file) : exit_code;
 }
 
 }  // namespace trackshm::tools

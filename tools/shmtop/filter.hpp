@@ -24,6 +24,7 @@ struct Filter {
     NumberList types;
     SortKey sort_key = SortKey::live;
     std::optional<std::size_t> top;
+    std::string text;  // the options that ask for less than all, as they were given: "-d 2,4-5 -t DRAM"
 };
 
 // Each takes the arguments of one option, every one of them a LIST. False, with `problem` set, if one is none.

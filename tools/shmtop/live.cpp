@@ -46,6 +46,7 @@ public:
     LiveView(SnapshotSource& source, const Options& options, CursesScreen& screen)
         : source_(source), options_(options), screen_(screen), state_(initial_state(options, screen.charset())) {
         input_.can_seek = source.can_seek();
+        input_.filter = options.filter;
     }
 
     // Runs until the user quits, a signal asks for it or there are no more pictures.

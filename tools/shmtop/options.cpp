@@ -32,7 +32,7 @@ else. What ended processes leaked knows no devices: -d and -t do not limit it.
 
 On a terminal shmtop shows a live screen: devices, processes, the largest buffers, ended processes, sizes. Tab or 1 to 5
 chooses, h shows all keys, q quits. F2 has options; kept ones are in $XDG_CONFIG_HOME/trackshm/shmtoprc (~/.config), and
--r and -s come before them. Elsewhere, or with -b, it prints plain frames.
+-r and -s come before them. Elsewhere, or with -b or -n, it prints plain frames.
 
 Examples:
   shmtop                              live screen
@@ -105,7 +105,7 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
         ->check(CLI::Range(1, 86'400'000));
     app.add_flag("-b,--batch", raw.batch, "Plain text frames, one after another");
     app.add_option("-n,--iterations", options.iterations,
-                   "Frames until it ends, 0: never. Default: 1, but endless for -b on a terminal")
+                   "Frames until it ends, plain ones also on a terminal; 0: never. Default: 1, but endless for -b on a terminal")
         ->option_text("N")
         ->check(CLI::Range(0, 2'000'000'000));
     app.add_flag("-1,--once", raw.once, "One frame of plain text, or of the format asked for");
@@ -191,9 +191,22 @@ std::string contradiction(const CLI::App& app, const Options& options) {
     if (given("--record") && given("--wait")) return "--record and --wait exclude each other";
     if (options.history && options.view != View::json) return "--history is for --json";
     if (options.history && given("--replay")) return "--history and --replay exclude each other: see -n 0 for its frames";
+    if (given("--output") && options.output_file.empty()) return "--output: the name of a file is missing";
     if (given("--record") && options.record_file.empty()) return "--record: the name of a file is missing";
     if (given("--replay") && options.replay_file.empty()) return "--replay: the name of a file is missing";
     return {};
+}
+
+std::string filter_text(const RawOptions& raw, const Options& options) {
+    std::string text;
+    const auto add = [&](std::string_view flag, const std::string& value) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : " ", flag, value);
+    };
+    for (const std::string& list : raw.devices) add("-d", list);
+    for (const std::string& list : raw.pids) add("-p", list);
+    for (const std::string& list : raw.types) add("-t", list);
+    if (options.filter.top) add("--top", std::to_string(*options.filter.top));
+    return text;
 }
 
 // What of the options takes a word to make sense of it. False, with `problem` naming the option.
@@ -206,6 +219,7 @@ bool read_words(const CLI::App& app, const RawOptions& raw, Options& options, st
     if (!add_pids(options.filter, raw.pids, problem)) return names("--pid");
     if (!add_types(options.filter, raw.types, problem)) return names("--type");
     if (!set_sort_key(options.filter, raw.sort_key, problem)) return names("--sort");
+    options.filter.text = filter_text(raw, options);
     if (app.count("--check") > 0) {
         options.check = Check::parse(raw.check, problem);
         if (!options.check) return names("--check");

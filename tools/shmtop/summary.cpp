@@ -88,7 +88,7 @@ std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot) {
          "found but not tracked for want of room: see what the aggregator said"},
         {"starved processes", starved, true, "events wait for room in /dev/shm: enlarge it"},
         {"processes not exact", unknown_past, true, "what they reported before is not known here: --fresh?"},
-        {"rejected", events.rejected, false, "reports beyond the limits of devices or types were not counted"},
+        {"rejected", events.rejected, false, "reports beyond the limits of devices, types or sizes were not counted"},
         {"unknown frees", events.unknown_frees, false, "buffers were freed twice, or not reported when allocated"},
         {"implicit frees", events.implicit_frees, false, "buffers came back without having been freed: frees are missed"},
         {"ambiguous frees", events.ambiguous_frees, false, "ids were live several times, the oldest was freed"},
@@ -104,8 +104,9 @@ std::optional<double> used_ratio(const stats::TypeCounters& memory) noexcept {
     return static_cast<double>(memory.live_bytes) / static_cast<double>(*memory.capacity_bytes);
 }
 
-bool ever_held_anything(const stats::Device& device) noexcept {
-    return device.live_bytes() != 0 || device.live_buffers() != 0 || device.peak_bytes != 0;
+bool was_ever_used(const stats::Device& device) noexcept {
+    return device.live_bytes() != 0 || device.live_buffers() != 0 || device.peak_bytes != 0 ||
+           device.allocation_failures_total() != 0;
 }
 
 std::string pid_text(std::int32_t pid) { return pid > 0 ? std::to_string(pid) : "?"; }

@@ -38,7 +38,8 @@ std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot);
 // Of a memory whose capacity is known and not zero.
 std::optional<double> used_ratio(const stats::TypeCounters& memory) noexcept;
 
-bool ever_held_anything(const stats::Device& device) noexcept;
+// Whether it ever held anything or refused to; other devices were described at most.
+bool was_ever_used(const stats::Device& device) noexcept;
 
 std::string pid_text(std::int32_t pid);
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "common/text.hpp"
+#include "common/glyphs.hpp"
 #include "common/units.hpp"
 #include "common/users.hpp"
 #include "shmtop/bar.hpp"
@@ -48,14 +48,14 @@ struct DeviceColumns {
 constexpr std::size_t device_fixed_columns = 54;  // everything but the three above
 
 bool is_shown(const stats::Device& device, const FrameOptions& options) {
-    return options.all_devices || ever_held_anything(device);
+    return options.all_devices || was_ever_used(device);
 }
 
 DeviceColumns device_columns(const stats::Snapshot& snapshot, const FrameOptions& options) {
     DeviceColumns columns{4, 4, 10};
     for (const stats::Device& device : snapshot.devices) {
         if (!is_shown(device, options)) continue;
-        columns.name = std::max(columns.name, text_width(printable(device.name)));
+        columns.name = std::max(columns.name, columns_of(device.name));
         for (const auto& memory : device.types) {
             columns.type = std::max(columns.type, stats::type_name(memory.type).size());
         }
@@ -81,7 +81,7 @@ std::string memory_line(const std::string& device_text, const stats::TypeCounter
 }
 
 void add_device(Frame& frame, const stats::Device& device, const DeviceColumns& columns) {
-    const std::string first = fmt::format("{:>6} {}", device.device, fit_left(printable(device.name), columns.name));
+    const std::string first = fmt::format("{:>6} {}", device.device, fit_left(device.name, columns.name));
     const std::string further(7 + columns.name, ' ');
     if (device.types.empty()) frame.push_back(first);
     for (std::size_t i = 0; i < device.types.size(); ++i) {
@@ -114,7 +114,7 @@ void add_devices_section(Frame& frame, const stats::Snapshot& snapshot, const Fr
 
 std::string process_line(const stats::Process& process) {
     return fmt::format("{:>7} {} {} {:>9} {:>7} {}{:>9} {} {}", pid_text(process.pid),
-                       fit_left(user_name(process.uid), 8), fit_left(printable(process.comm), 15),
+                       fit_left(user_name(process.uid), 8), fit_left(process.comm, 15),
                        format_bytes(process.live_bytes), process.live_buffers, process.peak_exact ? ' ' : '>',
                        format_bytes(process.peak_bytes), mark_of(process), where_text(process));
 }
@@ -131,7 +131,7 @@ void add_processes_section(Frame& frame, const stats::Snapshot& snapshot) {
 
 std::string leak_line(const stats::Exited& ended, std::uint64_t now_unix_ns) {
     return fmt::format("{:>7} {} {} {:>9} {:>7} {:>10}   {} ago, {}", pid_text(ended.pid),
-                       fit_left(user_name(ended.uid), 8), fit_left(printable(ended.comm), 15),
+                       fit_left(user_name(ended.uid), 8), fit_left(ended.comm, 15),
                        format_bytes(ended.leaked_bytes), ended.leaked_buffers, format_bytes(ended.peak_bytes),
                        format_duration(age_ns(now_unix_ns, ended.end_unix_ns)), end_text(ended));
 }

@@ -4,11 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <csignal>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -59,14 +57,7 @@ int failed(const stats::Error& error) {
 }
 
 int write(const std::string& text, const Options& options) {
-    switch (write_file(options.output_file, text)) {
-        case OutputResult::ok:
-        case OutputResult::reader_gone: return exit_ok;
-        case OutputResult::failed: break;
-    }
-    const std::string& target = options.output_file.empty() ? "stdout" : options.output_file;
-    print_error(program, fmt::format("cannot write to {}: {}", target, std::strerror(errno)));
-    return exit_failure;
+    return exit_code_of(program, write_file(options.output_file, text), options.output_file);
 }
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -169,6 +160,9 @@ int run(int argc, char** argv) {
     }
     if (!options.live && (seconds_given || app.count("--refresh") > 0)) {
         return usage_error(program, "--seconds and --refresh are for --live");
+    }
+    if (app.count("--output") > 0 && options.output_file.empty()) {
+        return usage_error(program, "--output: the name of a file is missing");
     }
     if (options.format == "pprof" && options.output_file.empty() && isatty(STDOUT_FILENO) == 1) {
         return usage_error(program, "a profile is not for a terminal: say where to with -o FILE");

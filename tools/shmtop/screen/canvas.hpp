@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shmtop/screen/glyphs.hpp"
+#include "common/glyphs.hpp"
 
 namespace trackshm::tools {
 

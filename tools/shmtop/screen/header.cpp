@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "common/text.hpp"
+#include "common/glyphs.hpp"
 #include "common/units.hpp"
 #include "shmtop/summary.hpp"
 
@@ -35,11 +35,11 @@ StyledLine health(const ScreenInput& input, const UiState& state) {
 StyledLine title_line(const ScreenInput& input, const UiState& state, std::size_t columns) {
     StyledLine line = health(input, state);
     std::size_t left = columns;
-    for (const Segment& segment : line) left -= std::min(left, text_width(segment.text));
+    for (const Segment& segment : line) left -= std::min(left, columns_of(segment.text));
     constexpr std::string_view program = "trackshm ";
     const std::string name = cut(program.data() + input.snapshot.name_space, std::max(left, program.size()));
     const std::string clock = "  " + clock_text(input.snapshot.time_unix_ns);
-    if (text_width(name) + text_width(clock) <= left) line.insert(line.begin(), {clock, {}});
+    if (columns_of(name) + columns_of(clock) <= left) line.insert(line.begin(), {clock, {}});
     line.insert(line.begin(), {name, bold});
     return line;
 }
@@ -89,6 +89,7 @@ std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& st
         problems.erase(problems.begin());
     }
     lines.push_back({{totals_text(input.snapshot), {}}});
+    if (!input.filter.text.empty()) lines.back().insert(lines.back().begin(), {"only " + input.filter.text + ": ", bold});
     lines.push_back(counter_line(input.snapshot));
     for (StyledLine& problem : problems) lines.push_back(std::move(problem));
     if (lines.size() > room.rows) lines.resize(room.rows);

@@ -23,8 +23,9 @@ const std::vector<std::string_view>& help_lines() {
         "",
         "A bar shows how much of a memory is used; its mark is where the peak was.",
         "Colours: yellow from 75 % and red from 90 % on, or as the options have it.",
-        "NOT EXACT: events were lost or rejected. ~ marks the processes concerned, Q one whose",
-        "segment is corrupt, W one that waits for room in /dev/shm. > at a peak: at least.",
+        "NOT EXACT: events were lost or rejected. Processes concerned are marked with ~,",
+        "with Q if their segment is corrupt, with W if they wait for room in /dev/shm.",
+        "> at a peak: it was at least that.",
     };
     return lines;
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "shmtop/screen/glyphs.hpp"
+#include "common/glyphs.hpp"
 #include "shmtop/snapshot_source.hpp"
 
 namespace trackshm::tools {

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "common/number.hpp"
+#include "common/glyphs.hpp"
 #include "common/text.hpp"
 
 namespace trackshm::tools {
@@ -88,10 +89,10 @@ std::optional<std::string> parse_line(std::string_view line, Settings& settings)
     const std::string_view value = trimmed(line.substr(equals + 1));
     switch (parse_setting(key, value, settings)) {
         case Parsed::ok: return std::nullopt;
-        case Parsed::unknown_key: return fmt::format("there is no setting '{}'", cut(printable(key), 40));
+        case Parsed::unknown_key: return fmt::format("there is no setting '{}'", cut(key, 40));
         case Parsed::bad_value: break;
     }
-    return fmt::format("'{}' is no value of {}", cut(printable(value), 40), key);
+    return fmt::format("'{}' is no value of {}", cut(value, 40), key);
 }
 
 }  // namespace

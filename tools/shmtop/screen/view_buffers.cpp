@@ -87,7 +87,7 @@ ListModel buffers_list(const ScreenInput& input, const UiState& state) {
     fit_to_cells(model, 3, 6, 8, 15, state.charset);
     fit_to_cells(model, 6, 7, 8, 15, state.charset);
     model.notes = notes_on(top, input.snapshot.time_unix_ns);
-    model.when_empty = "no buffer is live";
+    model.when_empty = input.when_empty("no buffer is live");
     return model;
 }
 

@@ -33,7 +33,7 @@ double sort_value(const ScreenInput& input, const stats::Device& device, std::st
 std::vector<const stats::Device*> sorted_devices(const ScreenInput& input, const UiState& state) {
     std::vector<const stats::Device*> devices;
     for (const stats::Device& device : input.snapshot.devices) {
-        if (state.all_devices || ever_held_anything(device)) devices.push_back(&device);
+        if (state.all_devices || was_ever_used(device)) devices.push_back(&device);
     }
     const ViewSettings& view = state.settings.of(ViewId::devices);
     const std::string_view key = traits_of(ViewId::devices).sort_keys[view.sort];
@@ -324,7 +324,7 @@ ListModel devices_list(const ScreenInput& input, const UiState& state) {
         model.notes.push_back(fmt::format("{} that never held anything: a shows {}", format_count(hidden, "device"),
                                           hidden == 1 ? "it" : "them"));
     }
-    model.when_empty = "no device has held anything yet: start a program with TRACKSHM=1";
+    model.when_empty = input.when_empty("no device has held anything yet: start a program with TRACKSHM=1");
     return model;
 }
 

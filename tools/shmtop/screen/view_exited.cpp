@@ -48,10 +48,10 @@ ListRow row_of(const stats::Exited& ended, const stats::Snapshot& snapshot, Byte
 ListModel exited_list(const ScreenInput& input, const UiState& state) {
     const ViewSettings& view = state.settings.of(ViewId::exited);
     const std::string_view key = traits_of(ViewId::exited).sort_keys[view.sort];
-    std::vector<const stats::Exited*> all;
-    for (const stats::Exited& ended : input.snapshot.exited) all.push_back(&ended);
-    std::stable_sort(all.begin(), all.end(), [&](const auto* a, const auto* b) { return before(*a, *b, key); });
-    if (view.inverted) std::reverse(all.begin(), all.end());
+    std::vector<const stats::Exited*> listed;
+    for (const stats::Exited& ended : input.snapshot.exited) listed.push_back(&ended);
+    std::stable_sort(listed.begin(), listed.end(), [&](const auto* a, const auto* b) { return before(*a, *b, key); });
+    if (view.inverted) std::reverse(listed.begin(), listed.end());
 
     ListModel model;
     const std::size_t bytes = bytes_width(state.settings.unit);
@@ -64,8 +64,13 @@ ListModel exited_list(const ScreenInput& input, const UiState& state) {
                      {.title = "PEAK", .width = bytes, .rank = 3, .sort_key = "peak"},
                      {.title = "END", .width = 6, .align = Align::left, .growth = 13},
                      {.title = "AT", .width = 19, .align = Align::left, .rank = 4}};
-    for (const stats::Exited* ended : all) model.rows.push_back(row_of(*ended, input.snapshot, state.settings.unit));
-    model.when_empty = "no tracked process has ended yet";
+    for (const stats::Exited* ended : listed) model.rows.push_back(row_of(*ended, input.snapshot, state.settings.unit));
+    if (const stats::ExitedTotals& all = input.snapshot.exited_totals; all.processes != 0) {
+        model.notes.push_back(fmt::format("{} ended in all, leaking {} in {}", all.processes,
+                                          format_bytes(all.leaked_bytes, state.settings.unit),
+                                          format_count(all.leaked_buffers, "buffer")));
+    }
+    model.when_empty = input.when_empty("no tracked process has ended yet");
     return model;
 }
 

@@ -219,7 +219,7 @@ ListModel processes_list(const ScreenInput& input, const UiState& state) {
     // A tree may need more than a name.
     model.columns[3].growth = width_of_cells(model, 3, 15, 40, state.charset) - 15;
     if (const std::string legend = legend_text(input.snapshot); !legend.empty()) model.notes.push_back(legend);
-    model.when_empty = "no process is tracked: start a program with TRACKSHM=1";
+    model.when_empty = input.when_empty("no process is tracked: start a program with TRACKSHM=1");
     return model;
 }
 

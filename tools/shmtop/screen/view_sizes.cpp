@@ -98,8 +98,9 @@ ListModel sizes_list(const ScreenInput& input, const UiState& state) {
     model.columns[0].width = width_of_cells(model, 0, 6, 15, state.charset);
     if (!counts.empty()) {
         model.notes.push_back("buffers by size: more than half of it and up to it; bars are logarithmic");
+        if (!input.filter.pids.empty()) model.notes.push_back("of all processes: nobody keeps the sizes of one");
     }
-    model.when_empty = "no sizes are known: nothing was allocated yet";
+    model.when_empty = input.when_empty("no sizes are known: nothing was allocated yet");
     return model;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shmtop/screen/glyphs.hpp"
+#include "common/glyphs.hpp"
 
+#include <locale.h>
 #include <wchar.h>
 
 #include <numeric>
@@ -32,6 +33,16 @@ bool is_invisible_control(wchar_t c) {
            c == 0xFEFF || c == 0x061C;
 }
 
+// As wcwidth() has it in a UTF-8 locale. glibc has this one built in; without it the program's own decides.
+int unicode_width(wchar_t c) {
+    static const locale_t unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    if (unicode == nullptr) return ::wcwidth(c);
+    const locale_t before = uselocale(unicode);
+    const int width = ::wcwidth(c);
+    uselocale(before);
+    return width;
+}
+
 std::size_t total_width(const std::vector<Glyph>& glyphs) {
     return std::accumulate(glyphs.begin(), glyphs.end(), std::size_t{0},
                            [](std::size_t sum, const Glyph& glyph) { return sum + glyph.width; });
@@ -39,7 +50,7 @@ std::size_t total_width(const std::vector<Glyph>& glyphs) {
 
 void add_unicode(std::vector<Glyph>& glyphs, std::string_view sequence) {
     const wchar_t c = code_point(sequence);
-    const int width = is_invisible_control(c) ? -1 : ::wcwidth(c);
+    const int width = is_invisible_control(c) ? -1 : unicode_width(c);
     if (width > 0) {
         glyphs.push_back({std::string{sequence}, static_cast<std::size_t>(width)});
     } else if (width < 0 || glyphs.empty()) {
@@ -82,6 +93,18 @@ std::vector<Glyph> fitted(std::string_view text, std::size_t width, Charset char
     }
     glyphs.push_back({"~", 1});
     return glyphs;
+}
+
+std::string cut(std::string_view text, std::size_t width) {
+    std::string result;
+    for (const Glyph& glyph : fitted(text, width, Charset::unicode)) result += glyph.text;
+    return result;
+}
+
+std::string fit_left(std::string_view text, std::size_t width) {
+    std::string result = cut(text, width);
+    result.append(width - columns_of(result), ' ');
+    return result;
 }
 
 }  // namespace trackshm::tools

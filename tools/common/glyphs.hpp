@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Text as the characters a terminal shows: cleaned of what must not reach it, and measured in columns.
+// Text as the characters a terminal shows: cleaned of what must not reach it, and measured in columns. They are Unicode's,
+// whatever the program's locale is: documents and pipes have none.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@
 
 namespace trackshm::tools {
 
-// What the terminal can show: whatever the locale has (it must be a UTF-8 one then), or ASCII alone.
+// What the terminal can show: UTF-8, or ASCII alone.
 enum class Charset { ascii, unicode };
 
 struct Glyph {
@@ -21,9 +22,13 @@ struct Glyph {
 // Control characters, malformed UTF-8 and what turns the direction of text are replaced; with ASCII, all else that is not.
 std::vector<Glyph> glyphs_of(std::string_view text, Charset charset);
 
-std::size_t columns_of(std::string_view text, Charset charset);
+std::size_t columns_of(std::string_view text, Charset charset = Charset::unicode);
 
 // Cut to `width` columns, the last character a mark if anything was cut off.
 std::vector<Glyph> fitted(std::string_view text, std::size_t width, Charset charset);
+
+// The same as text, of Unicode; the second is padded with spaces to `width` columns.
+std::string cut(std::string_view text, std::size_t width);
+std::string fit_left(std::string_view text, std::size_t width);
 
 }  // namespace trackshm::tools
