@@ -14,6 +14,7 @@
 
 #include "aggregator/process.hpp"
 #include "shm/lane.hpp"
+#include "shm/lane_claim.hpp"
 #include "shm/names.hpp"
 #include "shm/os.hpp"
 
@@ -24,7 +25,9 @@ using namespace trackshm::shm;
 namespace {
 
 constexpr std::uint32_t thread_count = 3;
+constexpr std::uint32_t last_lane = 2;  // fewer than threads: they pass from one to the other
 constexpr std::uint64_t events_per_thread = 20000;
+constexpr std::uint64_t events_per_claim = 100;
 constexpr std::uint8_t ordered_type = 1;    // reported under a mutex: their ids count up in ticket order
 constexpr std::uint8_t unordered_type = 2;  // ids count up in each thread
 
@@ -48,16 +51,19 @@ public:
         process_ = std::make_unique<TrackedProcess>(std::move(segment), min_slots_per_lane, std::move(table), *log_);
     }
 
-    ProducerLane claim(std::uint32_t lane) {
-        std::uint32_t used = header_->lanes_used.load();
-        while (used < lane + 1 && !header_->lanes_used.compare_exchange_weak(used, lane + 1)) {
+    // A lane that nobody has now; waits for one.
+    ProducerLane claim() {
+        for (std::uint32_t lane = 1;; lane = lane % last_lane + 1) {
+            const auto reserve = [&] {
+                raise_lanes_used(header_->lanes_used, lane + 1);
+                return true;
+            };
+            if (shm::claim(lanes_[lane], reserve) == ClaimResult::claimed) {
+                return ProducerLane::at(slots_ + lane * std::uint64_t{min_slots_per_lane}, lanes_ + lane,
+                                        min_slots_per_lane, min_slots_per_lane);
+            }
+            if (lane == last_lane) std::this_thread::yield();
         }
-        ProducerLane result;
-        result.capacity = result.storage = min_slots_per_lane;
-        result.slots = slots_ + lane * result.capacity;
-        result.header = lanes_ + lane;
-        result.refresh();
-        return result;
     }
 
     std::atomic<std::uint64_t>& tickets() { return header_->tickets; }
@@ -110,15 +116,21 @@ TEST_CASE("a drain on the producers' own mapping takes every event once, in the 
     std::vector<std::thread> threads;
     for (std::uint16_t thread = 0; thread < thread_count; ++thread) {
         threads.emplace_back([&, thread] {
-            ProducerLane lane = mapping.claim(shared_lane + 1 + thread);
+            ProducerLane lane = mapping.claim();
             const auto report = [&](std::uint8_t type, std::uint64_t id) {
                 push(lane, mapping.tickets(), pack_what(EventKind::allocation, type, thread), id, stop);
             };
             for (std::uint64_t i = 0; i < events_per_thread / 2; ++i) {
                 report(unordered_type, i);
-                const std::lock_guard lock(handoff);
-                report(ordered_type, next_id++);
+                {
+                    const std::lock_guard lock(handoff);
+                    report(ordered_type, next_id++);
+                }
+                if (i % events_per_claim != 0) continue;
+                hand_back(*lane.header);
+                lane = mapping.claim();
             }
+            hand_back(*lane.header);
         });
     }
 
