@@ -27,8 +27,9 @@ std::size_t columns_of(std::string_view text, Charset charset = Charset::unicode
 // Cut to `width` columns, the last character a mark if anything was cut off.
 std::vector<Glyph> fitted(std::string_view text, std::size_t width, Charset charset);
 
-// The same as text, of Unicode; the second is padded with spaces to `width` columns.
+// The same, put together again, with all of Unicode.
 std::string cut(std::string_view text, std::size_t width);
+// And padded with spaces to `width` columns.
 std::string fit_left(std::string_view text, std::size_t width);
 
 }  // namespace trackshm::tools

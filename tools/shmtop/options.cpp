@@ -105,7 +105,7 @@ void add_options(CLI::App& app, RawOptions& raw, Options& options) {
         ->check(CLI::Range(1, 86'400'000));
     app.add_flag("-b,--batch", raw.batch, "Plain text frames, one after another");
     app.add_option("-n,--iterations", options.iterations,
-                   "Frames until it ends, plain ones also on a terminal; 0: never. Default: 1, but endless for -b on a terminal")
+                   "Frames until it ends, on a terminal plain ones; 0: never. Default: 1, but endless for -b on a terminal")
         ->option_text("N")
         ->check(CLI::Range(0, 2'000'000'000));
     app.add_flag("-1,--once", raw.once, "One frame of plain text, or of the format asked for");
