@@ -27,7 +27,7 @@ stats::Snapshot crowd(int count) {
 std::vector<MetricFamily> families_of(stats::Snapshot snapshot, std::size_t limit) {
     merge_processes_beyond(limit, snapshot);
     auto families = metrics_of(snapshot, sample_details(), {.processes = true});
-    drop_counters_of_others(families);
+    drop_what_does_not_add_up(families);
     return families;
 }
 
@@ -70,6 +70,11 @@ TEST_CASE("a sum over processes that change is no counter") {
         INFO(family.name);
         CHECK_FALSE(family.samples.empty());
     }
+}
+
+TEST_CASE("the largest of several peaks is no peak of theirs") {
+    CHECK(pids_of(family_of(families_of(crowd(100), 3), "trackshm_process_peak_bytes")) ==
+          std::set<std::string>{"100", "99", "98"});
 }
 
 TEST_CASE("as many processes as may have series are left as they are") {

@@ -58,6 +58,15 @@ TEST_CASE("a device that only ever refused an allocation is shown") {
     CHECK(contains(frame_text(snapshot), "\n     9"));
 }
 
+TEST_CASE("what does not pass the filter is not said not to be there") {
+    stats::Snapshot snapshot = sample_snapshot();
+    snapshot.devices.clear();
+    const std::string text = frame_text(snapshot, {.filter = "-d 42"});
+    CHECK(contains(text, "\nonly -d 42: "));
+    CHECK(contains(text, "none that passes -d 42"));
+    CHECK_FALSE(contains(text, "none seen yet"));
+}
+
 TEST_CASE("lock-step use of neighbouring devices is shown as one group") {
     stats::Snapshot snapshot = sample_snapshot();
     snapshot.processes = {process(30, "mesh")};

@@ -95,7 +95,7 @@ std::vector<MetricFamily> Collector::read(const std::string& name_space) const {
     note(name_space, "");
     if (options_.per_process) merge_processes_beyond(options_.max_processes, snapshot);
     auto families = metrics_of(snapshot, details, {.processes = options_.per_process});
-    drop_counters_of_others(families);
+    drop_what_does_not_add_up(families);
     return families;
 }
 

@@ -2,6 +2,7 @@
 #include "shm_exporter/process_limit.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
 
 namespace trackshm::tools {
@@ -31,9 +32,10 @@ void merge_processes_beyond(std::size_t limit, stats::Snapshot& snapshot) {
     });
 }
 
-void drop_counters_of_others(std::vector<MetricFamily>& families) {
+void drop_what_does_not_add_up(std::vector<MetricFamily>& families) {
     for (MetricFamily& family : families) {
-        if (family.type != MetricType::gauge) std::erase_if(family.samples, is_of_others);
+        const bool is_peak = std::string_view(family.name).ends_with("_peak_bytes");
+        if (family.type != MetricType::gauge || is_peak) std::erase_if(family.samples, is_of_others);
     }
     std::erase_if(families, [](const MetricFamily& family) { return family.samples.empty(); });
 }

@@ -35,7 +35,8 @@ std::string render(const Options& options, const stats::Snapshot& snapshot, cons
         case View::live:
         case View::text: break;
     }
-    const FrameOptions frame{.columns = output_columns(columns_without_terminal), .all_devices = options.all};
+    const FrameOptions frame{.columns = output_columns(columns_without_terminal), .all_devices = options.all,
+                             .filter = options.filter.text};
     return (is_first ? "" : "\n") + plain_text(make_frame(snapshot, frame));
 }
 

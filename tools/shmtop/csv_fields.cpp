@@ -154,7 +154,7 @@ const std::vector<CsvField>& csv_fields() {
          [](const Row& r) { return text(r.sum.allocation_failures_total); }},
         {"gauge_bytes", places, "The part of live_bytes that is reported as absolute use",
          [](const Row& r) { return text(r.sum.gauge_bytes); }},
-        {"exact", any, "1, or 0 where events were lost, rejected or wait: of the process, else of everything",
+        {"exact", any, "1, or 0 where events were lost, or wait, or name more devices than there may be: of the process, else of everything",
          [](const Row& r) { return text(r.process ? r.process->exact : r.snapshot.exact); }},
         {"reported", whole | holders, "Events reported: the sum of the next four",
          [](const Row& r) { return text(events_of(r).reported); }},

@@ -27,8 +27,8 @@ constexpr const char* description =
 constexpr const char* footer = R"(
 LIST is comma-separated with ranges (2,4-5) and may be repeated. Filters act in every mode. With -p the live_bytes and
 live_buffers of devices, of memories and of the whole count the chosen processes alone; peaks, gauges, capacities, totals,
-failures, sizes and events are of all. --top cuts the list of processes that is shown, and changes nothing
-else. What ended processes leaked knows no devices: -d and -t do not limit it.
+failures, sizes and events are of all. --top cuts the list of processes that is shown, and the number of them with
+it; no other figure changes, and checks see all. What ended processes leaked knows no devices: -d and -t do not limit it.
 
 On a terminal shmtop shows a live screen: devices, processes, the largest buffers, ended processes, sizes. Tab or 1 to 5
 chooses, h shows all keys, q quits. F2 has options; kept ones are in $XDG_CONFIG_HOME/trackshm/shmtoprc (~/.config), and

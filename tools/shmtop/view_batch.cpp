@@ -26,10 +26,11 @@ std::string title_line(const stats::Snapshot& snapshot) {
                        aggregator_text(snapshot), snapshot.exact ? "exact" : "NOT EXACT");
 }
 
-void add_head(Frame& frame, const stats::Snapshot& snapshot) {
+void add_head(Frame& frame, const stats::Snapshot& snapshot, const FrameOptions& options) {
     frame.push_back(title_line(snapshot));
     if (std::string standstill = standstill_text(snapshot); !standstill.empty()) frame.push_back(standstill);
-    frame.push_back(totals_text(snapshot));
+    frame.push_back(options.filter.empty() ? totals_text(snapshot)
+                                           : fmt::format("only {}: {}", options.filter, totals_text(snapshot)));
     std::string counters;
     for (const Irregularity& one : irregularities(snapshot)) {
         counters += fmt::format("{}{} {}", counters.empty() ? "" : ", ", one.name, one.count);
@@ -106,7 +107,7 @@ void add_devices_section(Frame& frame, const stats::Snapshot& snapshot, const Fr
         frame.push_back(fmt::format("       {} that never held anything: -a shows {}", format_count(hidden, "device"),
                                     hidden == 1 ? "it" : "them"));
     } else if (snapshot.devices.empty()) {
-        frame.push_back("       none seen yet");
+        frame.push_back(options.filter.empty() ? "       none seen yet" : "       none that passes " + options.filter);
     }
 }
 
@@ -161,7 +162,7 @@ void add_legend(Frame& frame, const stats::Snapshot& snapshot) {
 
 Frame make_frame(const stats::Snapshot& snapshot, const FrameOptions& options) {
     Frame frame;
-    add_head(frame, snapshot);
+    add_head(frame, snapshot, options);
     add_devices_section(frame, snapshot, options);
     add_processes_section(frame, snapshot);
     add_leaks_section(frame, snapshot);

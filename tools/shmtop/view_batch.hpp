@@ -16,6 +16,7 @@ using Frame = std::vector<std::string>;  // lines
 struct FrameOptions {
     std::size_t columns = 80;
     bool all_devices = false;  // those that never held anything, too
+    std::string filter{};      // the options that ask for less than all, as text
 };
 
 Frame make_frame(const stats::Snapshot& snapshot, const FrameOptions& options);
