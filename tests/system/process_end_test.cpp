@@ -7,6 +7,7 @@
 #include <string>
 
 #include "support/commands.hpp"
+#include "support/eventually.hpp"
 #include "support/process_record.hpp"
 #include "support/script.hpp"
 
@@ -201,6 +202,17 @@ TEST_CASE("what a process still held back when it ended without returning from m
     CHECK(imbalance(snapshot) == "");
     check_all_released(name_space);
     check_no_process_segments(name_space);
+}
+
+TEST_CASE("what a killed process left is cleaned up although nobody has asked yet how it ended") {
+    const Namespace name_space;
+    Script program(name_space);
+    hold_three(program);
+    program.child().signal(SIGKILL);  // and not waited for
+    CHECK(eventually([&] {
+        run({SHMDUMP_PATH, "--namespace", name_space.name(), "clean"});
+        return name_space.segments("p").empty();
+    }));
 }
 
 TEST_CASE("a program that execs another tracked program is two processes with one pid") {

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -45,6 +47,14 @@ std::string comm_text(const char (&comm)[16]) { return {comm, strnlen(comm, size
 // False only if there is certainly no such process: somebody else's (EPERM) is alive.
 bool pid_exists(std::int32_t pid) { return pid > 0 && (kill(pid, 0) == 0 || errno != ESRCH); }
 
+// Dead, and kept by the kernel until its parent asks how it ended.
+bool is_zombie(std::int32_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t end_of_name = stat.rfind(')');
+    return end_of_name != std::string::npos && stat.compare(end_of_name, 3, ") Z") == 0;
+}
+
 std::string impairment_text(const shm::ProcessHeader& header) {
     switch (static_cast<shm::Impairment>(header.impairment.load(std::memory_order_relaxed))) {
         case shm::Impairment::no_lane_storage: return "no room for more rings";
@@ -76,7 +86,7 @@ void examine_process(SegmentInfo& info, int fd) {
     // closed all its descriptors goes on. In another pid namespace its number tells nothing: does anybody map the segment?
     const bool is_in_ours = header.pid_namespace == 0 || header.pid_namespace == shm::own_pid_namespace();
     info.owner_alive = header.boot_id == shm::boot_id() &&
-                       (is_in_ours ? shm::start_ticks(header.pid) == header.start_ticks
+                       (is_in_ours ? shm::start_ticks(header.pid) == header.start_ticks && !is_zombie(header.pid)
                                    : shm::find_mapper(info.device, info.inode) != 0);
     if (info.owner_alive) info.note = "gave up its lock: exec, or closed";
 }
