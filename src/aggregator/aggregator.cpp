@@ -118,7 +118,7 @@ Aggregator::Start Aggregator::start(std::string& message) {
     do {
         now_ns_ = monotonic_ns();
         look_for_ended();
-        if (options_.log_events) flush_event_log();
+        write_event_log();
     } while (liveness_is_due_ && monotonic_ns() < deadline_ns);
     if (scan_is_due_) look_for_processes(Look::to_the_end);  // there is room now
     turn();
@@ -191,7 +191,7 @@ void Aggregator::run(int stop_fd, ServiceManager& manager) {
     history_.sample(ledger_, now_ns_);
     publish(now_ns_);
     publish_details(now_ns_);
-    flush_event_log();
+    write_event_log();
 }
 
 // One round over everything. True if events were applied, so that there may be more.
@@ -211,7 +211,7 @@ bool Aggregator::turn() {
     for (const auto& process : processes_) turn_events_ += drain(*process);
     if (failure_lists_.work(processes_, now_ns_)) changed_ = true;
     if (turn_events_ != 0) changed_ = true;
-    if (options_.log_events) flush_event_log();
+    write_event_log();
 
     if (history_.is_due(now_ns_)) {
         history_.sample(ledger_, now_ns_);
@@ -561,6 +561,11 @@ void Aggregator::warn_of_rejected(const TrackedProcess& process, const ReportedC
               fmt::format("process {} ({}) reported a device above {}, a type above {} or a size above 2^48-1; such "
                           "reports are rejected and counted",
                           process.table_header().pid, process.table_header().comm, max_device_id, type_count - 1));
+}
+
+void Aggregator::write_event_log() {
+    if (flush_event_log()) return;
+    warn_once(warned_of_event_log_, fmt::format("cannot write the log of events: {}", std::strerror(errno)));
 }
 
 void Aggregator::warn_once(bool& warned, const std::string& text) const {

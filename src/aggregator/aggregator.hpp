@@ -75,6 +75,7 @@ private:
     bool wait(int stop_fd);
     void warn_of_limits();
     void warn_of_rejected(const TrackedProcess& process, const ReportedCounters& counters);
+    void write_event_log();
     void warn_once(bool& warned, const std::string& text) const;
 
     Options options_;
@@ -101,6 +102,7 @@ private:
     bool warned_of_devices_ = false;
     bool warned_of_rejected_ = false;
     bool warned_of_full_shm_ = false;
+    bool warned_of_event_log_ = false;
     bool has_orphans_ = false;  // that could not be released yet
     std::uint64_t waiting_processes_ = 0;
     std::uint64_t now_ns_ = 0;

@@ -4,15 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <string>
 #include <trackshm/stats.hpp>
-#include <utility>
-
-#include "aggregator/message.hpp"
 
 namespace trackshm::aggregator {
 
@@ -86,12 +82,11 @@ void log_event(std::int32_t pid, const Event& event) {
     buffer += '\n';
 }
 
-void flush_event_log() {
-    if (buffer.empty()) return;
-    static bool told = false;
+bool flush_event_log() {
+    if (buffer.empty()) return true;
     const bool written = std::fwrite(buffer.data(), 1, buffer.size(), stdout) == buffer.size() && std::fflush(stdout) == 0;
-    if (!written && !std::exchange(told, true)) say("cannot write the log of events: {}", std::strerror(errno));
     buffer.clear();
+    return written;
 }
 
 }  // namespace trackshm::aggregator

@@ -9,8 +9,9 @@
 
 namespace trackshm::aggregator {
 
-// Buffered; flush() writes it out. A closed stdout ends the log, not the aggregator.
+// Buffered.
 void log_event(std::int32_t pid, const shm::Event& event);
-void flush_event_log();
+// Writes it out. False, with errno set, if that failed: what was buffered is lost then, and the aggregator goes on.
+bool flush_event_log();
 
 }  // namespace trackshm::aggregator

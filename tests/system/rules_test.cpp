@@ -352,4 +352,19 @@ TEST_CASE("sync tells done, timed out and no aggregator apart") {
     CHECK(program("sync 20000") == "0");
 }
 
+#ifdef OWN_HOOK_PROGRAM_PATH
+TEST_CASE("an allocator that reports by itself is not called back into a wait for itself") {
+    const Namespace name_space;
+    Aggregator aggregator(name_space);
+    Child program({OWN_HOOK_PROGRAM_PATH}, {name_space.tracked()});
+    const std::string answer = program.read_line(Milliseconds(20000));
+    REQUIRE(answer.starts_with("ok "));
+    const json device = device_row(shmtop_json(name_space), 7);
+    CHECK(device.at("name") == "own");
+    CHECK(device.at("allocations_total") > 0);
+    program.close_input();
+    CHECK(program.wait().exited_with(0));
+}
+#endif
+
 }  // namespace trackshm::test

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "common/number.hpp"
 #include "common/glyphs.hpp"
+#include "common/number.hpp"
 #include "common/text.hpp"
 
 namespace trackshm::tools {
