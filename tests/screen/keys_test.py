@@ -148,7 +148,7 @@ class Keys(ScreenTest):
         self.press_and_wait(["right"], "peak")
         self.terminal.wait_without("Device 1 ")
         self.press_and_wait(["left"], "Device 1")
-        self.terminal.press("enter")
+        self.terminal.press("escape")
         self.terminal.wait_without("Device 1 ")
 
     def test_quitting(self):

@@ -163,7 +163,7 @@ class Aggregators(ScreenTest):
         tracked("free 12345")
         tracked("sync 20000")
         terminal = self.shmtop(columns=120)
-        terminal.wait_for("unknown frees 1", "1 unknown frees: buffers were freed twice")
+        terminal.wait_for("unknown frees 1", "1 unknown free: buffers were freed twice")
 
 
 if __name__ == "__main__":

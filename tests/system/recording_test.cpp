@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Recordings of a real aggregator: what is replayed is what was shown, however the recorder ended.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -131,6 +133,41 @@ TEST_CASE("a recorder that is killed at any moment leaves a recording that is re
         frames = all.size();
         for (const json& document : all) CHECK(live_bytes(document) == 100);
     }
+}
+
+TEST_CASE("a recording without a number of frames goes on across aggregators, one of so many frames does not") {
+    const Namespace name_space;
+    const TemporaryDirectory directory;
+    const std::string file = directory / "long.trk";
+    Script program(name_space);
+    std::optional<Aggregator> aggregator(name_space);
+    program("alloc 3 100 0 1");
+    program.sync();
+    const Arguments record{SHMTOP_PATH, "--namespace", name_space.name(), "-r", "10", "--record"};
+    const auto recorder = [&](Arguments more) {
+        more.insert(more.begin(), record.begin(), record.end());
+        return Child(more);
+    };
+    Child endless = recorder({file});
+    Child counted = recorder({directory / "short.trk", "-n", "1000000"});
+    const auto is_recording = [](const std::string& path) {
+        const std::uintmax_t before = fs::exists(path) ? fs::file_size(path) : 0;
+        return eventually([&] { return fs::exists(path) && fs::file_size(path) > before + 200; });
+    };
+    REQUIRE(is_recording(file));
+    REQUIRE(is_recording(directory / "short.trk"));
+    aggregator->child().kill();
+    CHECK(counted.wait().exited_with(3));
+    CHECK_NOTHROW(endless.read_error_line_with("the recording goes on when there is one"));
+    aggregator.emplace(name_space);
+    REQUIRE(is_recording(file));
+    endless.signal(SIGINT);
+    CHECK(endless.wait().killed_by(SIGINT));
+    CHECK(count_lines_with(endless.error_output(), "") == 1);
+    const std::vector<json> all = documents(replay(file, {"--json", "-n", "0"}));
+    CHECK(all.front()["aggregator"]["start_count"] == 1);
+    CHECK(all.back()["aggregator"]["start_count"] == 2);
+    for (const json& document : all) CHECK(live_bytes(document) == 100);
 }
 
 TEST_CASE("a cut recording is replayed to its last whole frame, with one line about it, and continued there") {

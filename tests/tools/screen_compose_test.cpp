@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shmtop/screen/compose.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
@@ -11,6 +13,7 @@
 
 #include "shmtop/filter.hpp"
 #include "shmtop/screen/help.hpp"
+#include "shmtop/summary.hpp"
 #include "tools/screens.hpp"
 
 namespace trackshm::tools {
@@ -117,7 +120,7 @@ TEST_CASE("processes come with where they hold what") {
 TEST_CASE("processes can be shown by device and type, by events and as a tree") {
     TestScreen screen(ViewId::processes);
     screen.press('m');
-    CHECK(screen.shows("     20   big                  0 L1               10.0 MiB       1   10.0 MiB"));
+    CHECK(screen.shows("     20 root       big                  0 L1    10.0 MiB       1   10.0 MiB"));
     screen.input.snapshot.processes[0].events.dropped = 4;
     screen.press('m');
     CHECK(screen.style_of("4").tone == Tone::normal);
@@ -140,6 +143,7 @@ TEST_CASE("what processes hold by device and type is sorted by itself") {
     CHECK(order("0 L1 ", "3 DRAM ", "0 DRAM "));
     screen.press('I');
     screen.press('<');  // around: by device and type
+    CHECK(screen.shows("DEVICEv"));
     CHECK(order("0 DRAM ", "0 L1 ", "3 DRAM "));
 }
 
@@ -160,7 +164,7 @@ TEST_CASE("the buffers view tells when and how completely it was looked") {
     screen.size.columns = 100;
     const Lines lines = screen.lines();
     CHECK(some(lines, 4, 4) ==
-          Lines{"the largest 2 of 5 live buffers, 410.0 MiB in all, seen 2 s ago (looking took 3 ms)",
+          Lines{"the largest 2 of 5 live buffers, 410.0 MiB in all, seen 2 s ago in 3 ms",
                 "    SIZEv     ID DEVICE TYPE       PID USER     COMMAND    AGE",
                 "200.0 MiB   0x10      0 DRAM        20 root     big        5 s",
                 "100.0 MiB   0x20      3 DRAM        10 root     small      7 s"});
@@ -254,6 +258,9 @@ TEST_CASE("the panel of a device tells who held what at its peak, and what was i
     CHECK(screen.shows("3 failures so far"));
     CHECK(screen.shows("200.0 MiB DRAM            0x77 of 20 big, 8 s old"));
     CHECK(screen.style_of("Allocation failed").tone == Tone::critical);
+    screen.input.extras.details.devices[0].last_failure->largest.clear();
+    CHECK(screen.shows("no buffer was live then"));
+    CHECK_FALSE(screen.shows("the largest buffers then"));
 }
 
 TEST_CASE("graphs stand between the list and the panel, where there is room for all") {
@@ -365,6 +372,9 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
     CHECK(screen.style_of("dropped 4").tone == Tone::critical);
     CHECK(screen.shows("4 dropped: events were lost"));
     CHECK(screen.shows("2 unknown frees: buffers were freed twice"));
+    screen.input.snapshot.devices[0].types[0].allocation_failures_total = 1;
+    CHECK(screen.shows("allocation failures 1"));
+    CHECK(screen.shows("1 allocation failure: Enter on the device shows the last"));
     screen.input.snapshot.aggregator_alive = false;
     screen.input.snapshot.publish_age_ns = 12 * second_ns;
     CHECK(screen.lines()[1] == "THE AGGREGATOR IS GONE: figures are 12 s old; start shm_aggregator again");
@@ -375,13 +385,31 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
     CHECK(screen.shows("The aggregator has not moved for 9 s"));
 }
 
+TEST_CASE("what is wrong is said within 80 columns") {
+    TestScreen screen;
+    screen.size = {60, 200};
+    stats::Snapshot& snapshot = screen.input.snapshot;
+    constexpr std::uint64_t many = 99'999;
+    snapshot.events = {.dropped = many, .unknown_frees = many, .implicit_frees = many, .rejected = many};
+    snapshot.quarantined_processes = snapshot.waiting_processes = 1024;
+    snapshot.devices[0].types[0].allocation_failures_total = many;
+    snapshot.processes[0].starved = true;
+    snapshot.processes[1].exact = false;
+    const std::vector<Irregularity> all = irregularities(snapshot);
+    CHECK(all.size() >= 8);
+    for (const Irregularity& one : all) {
+        CAPTURE(one.name);
+        CHECK(fmt::format("{} {}: {}", one.count, one.name, one.meaning).size() <= 80);
+    }
+}
+
 TEST_CASE("why figures are not exact is said where nothing was lost") {
     TestScreen screen;
     screen.input.snapshot.exact = false;
     screen.input.snapshot.processes[0].exact = false;
-    CHECK(screen.shows("1 processes not exact: what they reported before is not known here: --fresh?"));
+    CHECK(screen.shows("1 process not exact: what they reported before is not known here: --fresh?"));
     screen.input.snapshot.processes[0].starved = true;
-    CHECK(screen.shows("1 starved processes: events wait for room in /dev/shm: enlarge it"));
+    CHECK(screen.shows("1 starved process: events wait for room in /dev/shm: enlarge it"));
     CHECK_FALSE(screen.shows("not known here"));
 }
 

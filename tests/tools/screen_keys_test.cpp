@@ -31,6 +31,17 @@ TEST_CASE("q, F10 and Esc quit") {
     CHECK(screen.press('x') == Effect::none);
 }
 
+TEST_CASE("Esc closes what is open about a row before it quits") {
+    TestScreen screen;
+    screen.press(Key::enter);
+    CHECK(screen.press(Key::escape) == Effect::none);
+    CHECK_FALSE(screen.state.detail);
+    CHECK(screen.press(Key::escape) == Effect::quit);
+    screen.press(Key::enter);
+    screen.press('3');  // has none
+    CHECK(screen.press(Key::escape) == Effect::quit);
+}
+
 TEST_CASE("Tab and the numbers choose the view") {
     TestScreen screen;
     for (const ViewId view : {ViewId::processes, ViewId::buffers, ViewId::exited, ViewId::sizes, ViewId::devices}) {
@@ -188,6 +199,11 @@ TEST_CASE("t, g, m, e, a and Enter change what is shown") {
     CHECK(screen.state.message == "columns: memory");
     screen.press('e');
     CHECK(screen.state.settings.unit == ByteUnit::bytes);
+    screen.size.columns = 120;
+    CHECK(screen.shows("0:DRAM 314572800"));
+    screen.press('g');
+    CHECK(screen.state.message == "graphs are in the view of devices");
+    CHECK(screen.state.settings.graph == GraphStep::off);
     screen.press('1');
     CHECK_FALSE(screen.shows("     9"));
     screen.press('a');

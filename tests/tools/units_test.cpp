@@ -35,6 +35,7 @@ TEST_CASE("sizes of one unit can be compared at a glance") {
     for (const ByteUnit unit : {ByteUnit::automatic, ByteUnit::bytes, ByteUnit::kib, ByteUnit::mib, ByteUnit::gib}) {
         CHECK(format_bytes(std::uint64_t{4} << 40, unit).size() <= bytes_width(unit));
     }
+    CHECK(format_bytes((std::uint64_t{1} << 48) - 1, ByteUnit::bytes).size() <= bytes_width(ByteUnit::bytes));
 }
 
 TEST_CASE("a rate never takes more than five characters") {

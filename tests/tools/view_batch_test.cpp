@@ -85,6 +85,8 @@ TEST_CASE("losses and a dead aggregator are said in words") {
     CHECK(contains(text, "dropped 4"));
     CHECK(contains(text, "~ not exact: events were lost or rejected"));
     CHECK(contains(text, "THE AGGREGATOR IS GONE"));
+    snapshot.devices[0].types[0].allocation_failures_total = 3;
+    CHECK(contains(frame_text(snapshot), "dropped 4, processes not exact 1, allocation failures 3"));
 }
 
 TEST_CASE("wide characters in a name move no column") {

@@ -33,7 +33,7 @@ std::string format_bytes(std::uint64_t bytes, ByteUnit unit) {
 
 std::size_t bytes_width(ByteUnit unit) noexcept {
     switch (unit) {
-        case ByteUnit::bytes:
+        case ByteUnit::bytes: return 15;
         case ByteUnit::kib: return 14;
         case ByteUnit::mib: return 11;
         case ByteUnit::gib:

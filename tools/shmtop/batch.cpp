@@ -59,8 +59,9 @@ public:
         return is_due_ ? OutputResult::ok : output_.write(written_);
     }
 
-    // Metrics alone go on where there is nothing to read: they say so.
+    // Of the formats that go on where there is nothing to read, metrics alone say so.
     OutputResult write_absence() {
+        if (options_.view != View::prom) return OutputResult::ok;
         written_ = prometheus_text({metric_of_no_snapshot()});
         return output_.write(written_);
     }
@@ -99,15 +100,23 @@ int show_frames(FrameSource& frames, const Options& options, FrameWriter& writer
     stats::Snapshot snapshot;
     stats::Details details;
     stats::Error error;
+    bool was_absent = false;
     while (true) {
         std::optional<int> exit_code;
-        switch (frames.next(snapshot, details, error)) {
+        const FrameResult result = frames.next(snapshot, details, error);
+        switch (result) {
             case FrameResult::end: return exit_ok;
             case FrameResult::failed: print_error("shmtop", error.message); return error.exit_code();
             case FrameResult::frame: exit_code = show_frame(snapshot, details, options, writer); break;
-            case FrameResult::absent: exit_code = exit_code_after(writer.write_absence(), options); break;
+            case FrameResult::absent:
+                if (!was_absent && !options.record_file.empty()) {
+                    print_error("shmtop", error.message + "; the recording goes on when there is one");
+                }
+                exit_code = exit_code_after(writer.write_absence(), options);
+                break;
         }
         if (exit_code) return *exit_code;
+        was_absent = result == FrameResult::absent;
     }
 }
 

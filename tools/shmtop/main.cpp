@@ -62,7 +62,13 @@ int record(stats::Reader& reader, const Options& options) {
         SourceToRecord source(live, reader, *recorder);
         if (const auto exit_code = run_live(source, options)) return *exit_code;
     }
-    LiveFrames live(reader, std::chrono::milliseconds(options.refresh_ms), options.iterations, true);
+    const std::chrono::milliseconds refresh(options.refresh_ms);
+    if (options.iterations == 0) {
+        LastingFrames live(options.name_space, refresh, true);
+        FramesToRecord frames(live, *recorder);
+        return run_batch(frames, options);
+    }
+    LiveFrames live(reader, refresh, options.iterations, true);
     FramesToRecord frames(live, *recorder);
     return run_batch(frames, options);
 }

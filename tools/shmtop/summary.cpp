@@ -5,8 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
-
-#include "common/units.hpp"
+#include <numeric>
 
 namespace trackshm::tools {
 namespace {
@@ -19,6 +18,11 @@ std::tm local_time(std::uint64_t time_unix_ns) {
     std::tm local{};
     localtime_r(&seconds, &local);
     return local;
+}
+
+std::uint64_t allocation_failures(const stats::Snapshot& snapshot) {
+    return std::accumulate(snapshot.devices.begin(), snapshot.devices.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& device) { return sum + device.allocation_failures_total(); });
 }
 
 }  // namespace
@@ -44,7 +48,7 @@ std::string aggregator_text(const stats::Snapshot& snapshot) {
     return text;
 }
 
-std::string totals_text(const stats::Snapshot& snapshot) {
+std::string totals_text(const stats::Snapshot& snapshot, ByteUnit unit) {
     std::uint64_t live_bytes = 0;
     std::uint64_t live_buffers = 0;
     for (const stats::Device& device : snapshot.devices) {
@@ -52,7 +56,7 @@ std::string totals_text(const stats::Snapshot& snapshot) {
         live_buffers += device.live_buffers();
     }
     const std::size_t processes = snapshot.processes.size();
-    return fmt::format("{} live in {}, {} tracked, {} applied", format_bytes(live_bytes),
+    return fmt::format("{} live in {}, {} tracked, {} applied", format_bytes(live_bytes, unit),
                        format_count(live_buffers, "buffer"),
                        processes == 1 ? "1 process" : fmt::format("{} processes", processes),
                        format_count(snapshot.events.applied, "event"));
@@ -81,19 +85,24 @@ std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot) {
                !process.starved;
     });
     std::vector<Irregularity> all = {
-        {"dropped", events.dropped, true, "events were lost, the figures of processes marked ~ are off by them"},
-        {"quarantined processes", snapshot.quarantined_processes, true,
-         "segments turned corrupt, the figures of processes marked Q are frozen"},
-        {"waiting processes", snapshot.waiting_processes, true,
-         "found but not tracked for want of room: see what the aggregator said"},
-        {"starved processes", starved, true, "events wait for room in /dev/shm: enlarge it"},
-        {"processes not exact", unknown_past, true, "what they reported before is not known here: --fresh?"},
-        {"rejected", events.rejected, false, "reports beyond the limits of devices, types or sizes were not counted"},
-        {"unknown frees", events.unknown_frees, false, "buffers were freed twice, or not reported when allocated"},
-        {"implicit frees", events.implicit_frees, false, "buffers came back without having been freed: frees are missed"},
-        {"ambiguous frees", events.ambiguous_frees, false, "ids were live several times, the oldest was freed"},
-        {"pending", events.pending, false, "reported but not yet in the figures"},
-        {"coalesced", events.coalesced, false, "cancelled out while a ring was full, peaks are lower bounds"},
+        {"dropped", "dropped", events.dropped, true, "events were lost, processes marked ~ are off by them"},
+        {"quarantined processes", "quarantined process", snapshot.quarantined_processes, true,
+         "corrupt, figures marked Q are frozen"},
+        {"waiting processes", "waiting process", snapshot.waiting_processes, true,
+         "not tracked yet: see what the aggregator said"},
+        {"starved processes", "starved process", starved, true, "events wait for room in /dev/shm: enlarge it"},
+        {"processes not exact", "process not exact", unknown_past, true, "what they reported before is not known here: --fresh?"},
+        {"allocation failures", "allocation failure", allocation_failures(snapshot), false,
+         "Enter on the device shows the last"},
+        {"rejected", "rejected", events.rejected, false, "devices, types or sizes beyond the limits were not counted"},
+        {"unknown frees", "unknown free", events.unknown_frees, false,
+         "buffers were freed twice, or not reported"},
+        {"implicit frees", "implicit free", events.implicit_frees, false,
+         "buffers came back without having been freed"},
+        {"ambiguous frees", "ambiguous free", events.ambiguous_frees, false,
+         "ids were live several times, the oldest was freed"},
+        {"pending", "pending", events.pending, false, "reported but not yet in the figures"},
+        {"coalesced", "coalesced", events.coalesced, false, "cancelled out while a ring was full, peaks are lower bounds"},
     };
     std::erase_if(all, [](const Irregularity& one) { return one.count == 0; });
     return all;

@@ -11,6 +11,8 @@
 
 #include <trackshm/stats.hpp>
 
+#include "common/units.hpp"
+
 namespace trackshm::tools {
 
 // "12:04:05" and "2026-11-24 12:04:05", local time.
@@ -21,7 +23,7 @@ std::string date_text(std::uint64_t time_unix_ns);
 std::uint64_t age_ns(std::uint64_t now_unix_ns, std::uint64_t time_unix_ns) noexcept;
 
 std::string aggregator_text(const stats::Snapshot& snapshot);
-std::string totals_text(const stats::Snapshot& snapshot);
+std::string totals_text(const stats::Snapshot& snapshot, ByteUnit unit = ByteUnit::automatic);
 
 // Why the figures do not move: the aggregator is gone or stands still. Empty: they do.
 std::string standstill_text(const stats::Snapshot& snapshot);
@@ -29,6 +31,7 @@ std::string standstill_text(const stats::Snapshot& snapshot);
 // A counter that is zero when all is well.
 struct Irregularity {
     const char* name;
+    const char* name_of_one;
     std::uint64_t count;
     bool is_loss;         // figures are not exact because of it
     const char* meaning;  // half a sentence

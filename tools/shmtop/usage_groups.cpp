@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "common/units.hpp"
-
 namespace trackshm::tools {
 
 std::vector<UsageGroup> usage_groups(const stats::Process& process) {
@@ -30,14 +28,14 @@ std::vector<UsageGroup> usage_groups(const stats::Process& process) {
     return groups;
 }
 
-std::string where_text(const stats::Process& process) {
+std::string where_text(const stats::Process& process, ByteUnit unit) {
     std::string text;
     for (const UsageGroup& group : usage_groups(process)) {
         const std::string devices = group.first_device == group.last_device
                                         ? fmt::format("{}", group.first_device)
                                         : fmt::format("{}-{}", group.first_device, group.last_device);
         text += fmt::format("{}{}:{} {}{}", text.empty() ? "" : ", ", devices, stats::type_name(group.type),
-                            format_bytes(group.live_bytes), group.first_device == group.last_device ? "" : " each");
+                            format_bytes(group.live_bytes, unit), group.first_device == group.last_device ? "" : " each");
     }
     return text;
 }

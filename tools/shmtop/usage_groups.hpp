@@ -9,6 +9,8 @@
 
 #include <trackshm/stats.hpp>
 
+#include "common/units.hpp"
+
 namespace trackshm::tools {
 
 // Neighbours in a process's usage that hold the same amount of the same memory.
@@ -23,6 +25,6 @@ struct UsageGroup {
 std::vector<UsageGroup> usage_groups(const stats::Process& process);
 
 // "0-7:DRAM 100.0 MiB each, 3:L1 2.0 MiB"
-std::string where_text(const stats::Process& process);
+std::string where_text(const stats::Process& process, ByteUnit unit = ByteUnit::automatic);
 
 }  // namespace trackshm::tools

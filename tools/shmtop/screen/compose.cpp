@@ -34,8 +34,6 @@ std::string selected_id(const UiState& state, const ListModel& model) {
     return selected < model.rows.size() ? model.rows[selected].id : std::string{};
 }
 
-bool has_panel(ViewId view) { return view == ViewId::devices || view == ViewId::processes; }
-
 Panel panel_of(const ScreenInput& input, const UiState& state, const ListModel& model) {
     const std::string id = selected_id(state, model);
     if (id.empty() || !state.detail) return {};
@@ -135,7 +133,7 @@ void draw_keys(Canvas& canvas, std::size_t row, const UiState& state) {
     std::size_t column = 0;
     for (const auto& [key, meaning] : keys) {
         if (key == "F5" && state.view != ViewId::processes) continue;
-        if (key == "Enter" && !has_panel(state.view)) continue;
+        if (key == "Enter" && !traits_of(state.view).has_panel) continue;
         if (column + key.size() + meaning.size() > canvas.size().columns) return;
         column = canvas.put(row, column, key, {.bold = true});
         const std::size_t begin = column;

@@ -72,7 +72,8 @@ std::vector<StyledLine> problem_lines(const stats::Snapshot& snapshot) {
     for (const Irregularity& one : irregularities(snapshot)) {
         const std::string_view name = one.name;
         if (name == "pending" || name == "coalesced" || name == "ambiguous frees") continue;  // no trouble by itself
-        lines.push_back({{fmt::format("{} {}: {}", one.count, one.name, one.meaning), one.is_loss ? critical : warning}});
+        const char* const counted = one.count == 1 ? one.name_of_one : one.name;
+        lines.push_back({{fmt::format("{} {}: {}", one.count, counted, one.meaning), one.is_loss ? critical : warning}});
     }
     return lines;
 }
@@ -88,7 +89,7 @@ std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& st
         lines.push_back(std::move(problems.front()));
         problems.erase(problems.begin());
     }
-    lines.push_back({{totals_text(input.snapshot), {}}});
+    lines.push_back({{totals_text(input.snapshot, state.settings.unit), {}}});
     if (!input.filter.text.empty()) lines.back().insert(lines.back().begin(), {"only " + input.filter.text + ": ", bold});
     lines.push_back(counter_line(input.snapshot));
     for (StyledLine& problem : problems) lines.push_back(std::move(problem));

@@ -7,7 +7,7 @@ const std::vector<std::string_view>& help_lines() {
     static const std::vector<std::string_view> lines = {
         "Tab 1..5     next view; Devices, Processes, Buffers, Exited, Sizes",
         "arrows j k   choose a row; PgUp PgDn Home End: by pages, to either end",
-        "Enter        more about the chosen row, and back; left right: scroll it",
+        "Enter        more about the chosen row, Esc: no more; left right: scroll it",
         "/ F3         search: goes to the next row with the text; n: to the one after",
         "\\ F4         filter: only rows with the text",
         "< > F6       sort by another column; I: the other way round",

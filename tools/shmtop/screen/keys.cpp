@@ -246,6 +246,10 @@ bool change_look(const Key& key, UiState& state) {
             case 'I': state.settings.of(state.view).inverted = !state.view_settings().inverted; break;
             case 't': state.settings.tree = !state.settings.tree; break;
             case 'g':
+                if (state.view != ViewId::devices) {
+                    state.tell("graphs are in the view of devices");
+                    break;
+                }
                 state.settings.graph = next_graph(state.settings.graph, 1);
                 state.tell(fmt::format("graph: {}", graph_name(state.settings.graph)));
                 break;
@@ -261,6 +265,10 @@ bool change_look(const Key& key, UiState& state) {
         }
     }
     return true;
+}
+
+bool has_open_panel(const KeyContext& context, const UiState& state) {
+    return state.detail && traits_of(state.view).has_panel && !context.model.rows.empty();
 }
 
 Effect move_in_recording(const Key& key, const KeyContext& context, UiState& state) {
@@ -287,6 +295,10 @@ Effect handle_key(const Key& key, const KeyContext& context, UiState& state) {
         case Overlay::options: return handle_options_key(key, state);
         case Overlay::sort: handle_sort_key(key, state); return Effect::none;
         case Overlay::none: break;
+    }
+    if (key.name == Key::escape && has_open_panel(context, state)) {
+        state.detail = false;
+        return Effect::none;
     }
     if (key.is('q') || key.is('Q') || key.name == Key::f10 || key.name == Key::escape) return Effect::quit;
     if (key.is('p') || key.is('P') || key.is(' ')) {

@@ -25,7 +25,7 @@ bool before(const HeldBuffer& a, const HeldBuffer& b, std::string_view key) {
 // When and how completely it was looked.
 std::vector<std::string> notes_on(const TopBuffers& top, std::uint64_t now_unix_ns) {
     std::vector<std::string> notes;
-    notes.push_back(fmt::format("the largest {} of {}, {} in all, seen {} ago (looking took {})", top.buffers.size(),
+    notes.push_back(fmt::format("the largest {} of {}, {} in all, seen {} ago in {}", top.buffers.size(),
                                 format_count(top.buffers_seen, "live buffer"), format_bytes(top.bytes_seen),
                                 format_duration(age_ns(now_unix_ns, top.time_unix_ns)),
                                 format_duration(top.duration_ns)));

@@ -294,8 +294,9 @@ private:
             Tone::critical);
         add(fmt::format("  {}; {} so far", when(failure.time_unix_ns), format_count(failure.count, "failure")));
         if (failure.largest_time_unix_ns == 0) return;
-        const bool is_older = failure.largest_time_unix_ns < failure.time_unix_ns;
-        add(fmt::format("  the largest buffers {}:", is_older ? "at an earlier failure" : "then"));
+        const char* const when_seen = failure.largest_time_unix_ns < failure.time_unix_ns ? "at an earlier failure" : "then";
+        add(failure.largest.empty() ? fmt::format("  no buffer was live {}", when_seen)
+                                    : fmt::format("  the largest buffers {}:", when_seen));
         for (const stats::LargeBuffer& buffer : failure.largest) {
             add(fmt::format("{:>14} {:<15} {:#x} of {} {}, {} old", bytes(buffer.size_bytes),
                             stats::type_name(buffer.type), buffer.id, pid_text(buffer.pid), buffer.comm,

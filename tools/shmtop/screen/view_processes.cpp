@@ -99,7 +99,7 @@ std::vector<ListColumn> memory_columns(std::size_t bytes) {
     return {{.title = "LIVE", .width = bytes, .sort_key = "live"},
             {.title = "BUFFERS", .width = 7, .rank = 2, .sort_key = "buffers"},
             {.title = "PEAK", .width = bytes + 1, .sort_key = "peak"},
-            {.title = "WHERE", .width = 10, .align = Align::left, .rank = 1, .growth = 400}};
+            {.title = "WHERE", .width = 10, .align = Align::left, .rank = 1, .growth = 400, .sort_key = "device"}};
 }
 
 std::vector<ListColumn> device_columns(std::size_t bytes) {
@@ -169,7 +169,7 @@ private:
         cells.emplace_back(bytes(process.live_bytes));
         cells.emplace_back(std::to_string(process.live_buffers));
         cells.emplace_back((process.peak_exact ? "" : ">") + bytes(process.peak_bytes));
-        cells.emplace_back(where_text(process));
+        cells.emplace_back(where_text(process, unit_));
     }
 
     static void add_event_cells(const stats::Events& events, std::vector<ListCell>& cells) {
@@ -216,6 +216,7 @@ ListModel processes_list(const ScreenInput& input, const UiState& state) {
         for (const TreeRow& row : arranged(input, state)) rows.add(input.snapshot.processes[row.index], row.branch, set);
     }
     model.columns = columns_of_set(set, bytes_width(state.settings.unit));
+    if (set == device_set) fit_to_cells(model, 5, 4, 15, 15, state.charset);
     // A tree may need more than a name.
     model.columns[3].growth = width_of_cells(model, 3, 15, 40, state.charset) - 15;
     if (const std::string legend = legend_text(input.snapshot); !legend.empty()) model.notes.push_back(legend);

@@ -19,8 +19,8 @@ constexpr std::array<Name, 3> process_column_sets = {"memory", "devices", "event
 constexpr std::array<Name, 1> only_column_set = {"all"};
 
 constexpr std::array<ViewTraits, view_count> traits = {{
-    {"devices", "Devices", device_sort_keys, device_column_sets},
-    {"processes", "Processes", process_sort_keys, process_column_sets},
+    {"devices", "Devices", device_sort_keys, device_column_sets, true},
+    {"processes", "Processes", process_sort_keys, process_column_sets, true},
     {"buffers", "Buffers", buffer_sort_keys, only_column_set},
     {"exited", "Exited", exited_sort_keys, only_column_set},
     {"sizes", "Sizes", size_sort_keys, only_column_set},

@@ -19,6 +19,7 @@ struct ViewTraits {
     std::string_view title;                        // on the screen
     std::span<const std::string_view> sort_keys;   // the first is the default
     std::span<const std::string_view> column_sets; // the same
+    bool has_panel = false;                        // there is more to say about a row
 };
 
 const ViewTraits& traits_of(ViewId view) noexcept;
