@@ -4,7 +4,7 @@
 // the file system; a next one takes over, and every figure must be as if nothing had happened.
 //
 // Every day: the points around each commit, publication and release of slots, and others at random.
-// CRASH_POINTS=every: all of them, or with CRASH_POINTS_SHARD=i/n those k with k % n = i; see scripts/crash-points.
+// CRASH_POINTS=every: all of them; see scripts/crash-points.
 // CRASH_POINTS_SEED repeats a random choice.
 #include <fmt/format.h>
 
@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <iostream>
+#include <numeric>
 #include <random>
 #include <set>
 #include <string_view>
@@ -176,14 +177,8 @@ bool is_turning_point(const PointRecord& point) {
 bool is_call(const PointRecord& point) { return std::string_view(point.what) != "store"; }
 
 Points every_point(std::size_t count) {
-    const std::string shard = from_environment("CRASH_POINTS_SHARD");
-    const std::size_t slash = shard.find('/');
-    const unsigned long index = slash == std::string::npos ? 0 : std::stoul(shard);
-    const unsigned long shards = slash == std::string::npos ? 1 : std::stoul(shard.substr(slash + 1));
-    Points points;
-    for (unsigned long k = 1; k <= count; ++k) {
-        if (k % shards == index % shards) points.push_back(k);
-    }
+    Points points(count);
+    std::iota(points.begin(), points.end(), 1ul);
     return points;
 }
 

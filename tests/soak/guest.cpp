@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "soak/guest.hpp"
 
+#include <sys/resource.h>
+
 #include <csignal>
+#include <stdexcept>
 #include <thread>
 
 namespace trackshm::test {
@@ -17,9 +20,10 @@ const char* Guest::name_of(Kind kind) noexcept {
         case Kind::execs: return "execs";
         case Kind::clones: return "clones";
         case Kind::spawns: return "spawns";
-        case Kind::lies: break;
+        case Kind::lies: return "lies";
+        case Kind::runs_short: break;
     }
-    return "lies";
+    return "runs short of files";
 }
 
 Guest::Guest(const Namespace& name_space, Kind kind, std::uint64_t seed)
@@ -30,6 +34,7 @@ Guest::Guest(const Namespace& name_space, Kind kind, std::uint64_t seed)
         case Kind::clones: clone(); break;
         case Kind::spawns: program_("vfork true"); break;
         case Kind::lies: lie(name_space, seed); break;
+        case Kind::runs_short: run_short(); break;
     }
 }
 
@@ -48,6 +53,16 @@ void Guest::exec() {
 void Guest::clone() {
     program_.send("clone 1");
     child_ = static_cast<pid_t>(std::stol(program_("alloc 77 5 0 9000")));
+}
+
+// It opens no more files and makes none longer, its segment the least, and has more to say than its ring holds.
+void Guest::run_short() {
+    constexpr rlimit no_files{0, 0};
+    constexpr rlimit short_files{65536, 65536};  // long enough for its answers
+    const bool is_limited = prlimit(program_.pid(), RLIMIT_NOFILE, &no_files, nullptr) == 0 &&
+                            prlimit(program_.pid(), RLIMIT_FSIZE, &short_files, nullptr) == 0;
+    if (!is_limited) throw std::runtime_error("a guest's limits cannot be set");
+    program_("fill 1 3000 77 1 9000 64");
 }
 
 void Guest::lie(const Namespace& name_space, std::uint64_t seed) {

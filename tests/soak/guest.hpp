@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A tracked process beside the workers of a soak's round that does what they do not: becomes another program, starts
-// others, or lies. What it holds is nobody's concern, as long as it changes no worker's figure and goes with it.
+// others, lies, or may open and lengthen no more files. What it holds is nobody's concern, as long as it changes no
+// worker's figure and goes with it.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace trackshm::test {
 
 class Guest {
 public:
-    enum class Kind { execs, clones, spawns, lies };
-    static constexpr Kind kinds[] = {Kind::execs, Kind::clones, Kind::spawns, Kind::lies};
+    enum class Kind { execs, clones, spawns, lies, runs_short };
+    static constexpr Kind kinds[] = {Kind::execs, Kind::clones, Kind::spawns, Kind::lies, Kind::runs_short};
     static const char* name_of(Kind kind) noexcept;
 
     // A liar waits for the aggregator, which must be serving: what nobody saw before it lied would not be taken up.
@@ -29,6 +30,7 @@ public:
 private:
     void exec();
     void clone();
+    void run_short();
     void lie(const Namespace& name_space, std::uint64_t seed);
 
     Script program_;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Random rounds of everything at once, against the counters: flooding processes that know their figures, threads that
-// come and go, forks, tiny rings; processes and aggregator killed, stopped and started again. See scripts/soak.
+// come and go, forks, tiny rings, several users; processes and aggregator killed, stopped and started again; /dev/shm full
+// for a moment. See scripts/soak.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <random>
 
 #include "soak/chaos.hpp"
@@ -32,6 +34,8 @@ void run_rounds(const Options& options, Report& report) {
     // Where events are counted, there shall be many of them. Where time is, a round must not take all of it.
     const std::uint64_t most_operations = options.events > 0 ? 4'000'000 : 100'000;
     const auto start = std::chrono::steady_clock::now();
+    std::optional<PrivateShm> shm;
+    if (PrivateShm::is_possible()) shm.emplace("size=4g");
     const Namespace name_space;
     Random random(options.seed);
     UnreliableAggregator aggregator(name_space, random, report);
@@ -41,7 +45,7 @@ void run_rounds(const Options& options, Report& report) {
                (options.events > 0 && report.reported >= options.events);
     };
     while (report.drift.empty() && !is_over()) {
-        Round round(name_space, aggregator, expected, random, report, most_operations);
+        Round round(name_space, shm ? &*shm : nullptr, aggregator, expected, random, report, most_operations);
         if (options.verbose) fmt::print("round {}: {}\n", report.rounds + 1, round.plan().text());
         try {
             round.run();

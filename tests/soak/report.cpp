@@ -20,7 +20,9 @@ std::string Report::text() const {
     };
     line("seed", std::to_string(seed));
     line("time", fmt::format("{:.0f} s", seconds));
-    line("rounds", fmt::format("{}, {} of them with rings that drop", rounds, dropping_rounds));
+    line("rounds", fmt::format("{}, {} of them with rings that drop, {} of another user's processes", rounds,
+                               dropping_rounds, rounds_of_another_user));
+    line("shortages", fmt::format("{} times /dev/shm was full for a moment", shortages));
     line("processes", fmt::format("{}, {} killed; {} times one was stopped for a while; {} forked children", processes,
                                   processes_killed, processes_stopped, forked_children));
     line("guests", fmt::format("{}, {} of them liars", guests, liars));

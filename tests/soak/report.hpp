@@ -13,6 +13,8 @@ struct Report {
     double seconds = 0;
     std::uint64_t rounds = 0;
     std::uint64_t dropping_rounds = 0;  // of them
+    std::uint64_t rounds_of_another_user = 0;  // of them
+    std::uint64_t shortages = 0;
     std::uint64_t processes = 0;
     std::uint64_t processes_killed = 0;  // of them
     std::uint64_t processes_stopped = 0;

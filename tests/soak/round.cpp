@@ -36,6 +36,11 @@ std::uint64_t allocations_of(const json& snapshot) {
     return sum;
 }
 
+bool other_users_can_run() {
+    static const bool can = can_run_as(nobody);
+    return can;
+}
+
 // What must be so whoever is alive.
 std::string unconditional_differences(const json& snapshot, const Report& report) {
     std::string result = imbalance(snapshot);
@@ -76,20 +81,23 @@ RoundPlan::RoundPlan(Random& random, std::uint64_t most_operations)
       forks(mode != "ordered" && random.one_in(3) ? 1 + random.below(4) : 0),
       kills(random.one_in(3)),
       drops(random.one_in(8)),
+      is_of_another_user(other_users_can_run() && random.one_in(4)),
       guest(random.one_in(3) ? std::optional(Guest::kinds[random.below(std::size(Guest::kinds))]) : std::nullopt),
       seed(random() >> 8) {}
 
 std::string RoundPlan::text() const {
     return fmt::format(
-        "{} process{} {} seed {}: {} operations of 8 threads, {} generation{}, {} fork{}, ring of {}{}{}{}", processes,
+        "{} process{} {} seed {}: {} operations of 8 threads, {} generation{}, {} fork{}, ring of {}{}{}{}{}", processes,
         processes == 1 ? "" : "es", mode, seed, operations, generations, generations == 1 ? "" : "s", forks,
         forks == 1 ? "" : "s", ring_events, kills ? ", kills" : "", drops ? ", drops" : "",
+        is_of_another_user ? ", another user's" : "",
         guest ? fmt::format(", a guest that {}", Guest::name_of(*guest)) : "");
 }
 
 void Round::run() {
     ++report_.rounds;
     report_.dropping_rounds += plan_.drops;
+    report_.rounds_of_another_user += plan_.is_of_another_user;
     start_workers();
     invite_guest();
     work();
@@ -109,7 +117,8 @@ void Round::start_workers() {
                                   std::to_string(plan_.operations),
                                   std::to_string(plan_.generations),
                                   std::to_string(plan_.forks)};
-        workers_.push_back({std::make_unique<Child>(arguments, ChildOptions{environment}), false, false, {}});
+        const auto user = plan_.is_of_another_user ? std::optional<uid_t>(nobody) : std::nullopt;
+        workers_.push_back({std::make_unique<Child>(arguments, ChildOptions{environment, user}), false, false, {}});
         ++report_.processes;
     }
 }
@@ -185,6 +194,20 @@ void Round::look() {
     }
     allocations_seen_ = allocations;
     report_.shm_peak_bytes = std::max(report_.shm_peak_bytes, storage_bytes(name_space_));
+    if (shm_ != nullptr && random_.one_in(4)) fill_shm(snapshot);
+}
+
+// For a moment, and not while a process may start: one that finds no room then is not tracked, as it should be.
+void Round::fill_shm(const json& snapshot) {
+    const bool all_have_started = std::all_of(workers_.begin(), workers_.end(), [&](const Worker& worker) {
+        return worker.killed || process_row(snapshot, worker.child->pid()).is_object();
+    });
+    if (plan_.forks != 0 || !all_have_started) return;
+    constexpr std::uint64_t lane_bytes = 32 * 1024;
+    shm_->fill(random_.below(4) * lane_bytes);
+    std::this_thread::sleep_for(random_.microseconds_below(50'000));
+    shm_->make_room();
+    ++report_.shortages;
 }
 
 void Round::check_living() {

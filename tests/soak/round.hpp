@@ -14,6 +14,7 @@
 #include "soak/guest.hpp"
 #include "soak/report.hpp"
 #include "support/child.hpp"
+#include "support/private_shm.hpp"
 #include "support/truth.hpp"
 
 namespace trackshm::test {
@@ -32,15 +33,18 @@ struct RoundPlan {
     std::uint64_t forks;
     bool kills;
     bool drops;
+    bool is_of_another_user;
     std::optional<Guest::Kind> guest;
     std::uint64_t seed;
 };
 
 class Round {
 public:
-    Round(const Namespace& name_space, UnreliableAggregator& aggregator, Expected& expected, Random& random,
-          Report& report, std::uint64_t most_operations)
+    // `shm` is nullptr where /dev/shm is everybody's and so must not be filled.
+    Round(const Namespace& name_space, PrivateShm* shm, UnreliableAggregator& aggregator, Expected& expected,
+          Random& random, Report& report, std::uint64_t most_operations)
         : name_space_(name_space),
+          shm_(shm),
           aggregator_(aggregator),
           expected_(expected),
           random_(random),
@@ -66,6 +70,7 @@ private:
     void torment_workers();
     void collect_truths();
     void look();
+    void fill_shm(const nlohmann::json& snapshot);
     void check_living();
     void end_workers();
     void check_ended();
@@ -74,6 +79,7 @@ private:
     void note_drift(const std::string& differences) { report_.drift += differences; }
 
     const Namespace& name_space_;
+    PrivateShm* shm_;
     UnreliableAggregator& aggregator_;
     Expected& expected_;
     Random& random_;

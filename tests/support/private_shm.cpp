@@ -57,12 +57,15 @@ void PrivateShm::fill(std::uint64_t left_bytes) {
     off_t filled = 0;
     for (int attempt = 0; attempt < 100; ++attempt) {  // others may take and give back at the same time
         const std::uint64_t free = free_bytes();
-        if (free <= left_bytes) break;
+        if (free <= left_bytes) {
+            close(fd);
+            return;
+        }
         const auto more = static_cast<off_t>(free - left_bytes);
         if (posix_fallocate(fd, filled, more) == 0) filled += more;
     }
     close(fd);
-    if (free_bytes() > left_bytes) throw std::runtime_error("cannot fill /dev/shm");
+    throw std::runtime_error("cannot fill /dev/shm");
 }
 
 void PrivateShm::make_room() { unlink(filler); }
