@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "aggregator/process.hpp"
+#include "shm/coalescer.hpp"
+#include "shm/gate.hpp"
 #include "shm/lane.hpp"
 #include "shm/lane_claim.hpp"
 #include "shm/names.hpp"
@@ -59,17 +61,25 @@ public:
                 return true;
             };
             if (shm::claim(lanes_[lane], reserve) == ClaimResult::claimed) {
-                return ProducerLane::at(slots_ + lane * std::uint64_t{min_slots_per_lane}, lanes_ + lane,
-                                        min_slots_per_lane, min_slots_per_lane);
+                return lane_at(lane);
             }
             if (lane == last_lane) std::this_thread::yield();
         }
+    }
+    // For threads under a mutex.
+    ProducerLane shared() {
+        raise_lanes_used(header_->lanes_used, shared_lane + 1);
+        return lane_at(shared_lane);
     }
 
     std::atomic<std::uint64_t>& tickets() { return header_->tickets; }
     TrackedProcess& process() { return *process_; }
 
 private:
+    ProducerLane lane_at(std::uint32_t lane) {
+        return ProducerLane::at(slots_ + lane * std::uint64_t{min_slots_per_lane}, lanes_ + lane, min_slots_per_lane,
+                                min_slots_per_lane);
+    }
     static std::string temporary_name() { return temporary_segment_name("t", getpid(), random_nonce()); }
 
     std::vector<std::uint64_t> ledger_;
@@ -80,13 +90,38 @@ private:
     Slot* slots_ = nullptr;
 };
 
-// Waits for room; gives up when `stop` is set.
-void push(ProducerLane& lane, std::atomic<std::uint64_t>& tickets, std::uint64_t what, std::uint64_t id,
-          const std::atomic<bool>& stop) {
-    while (!lane.push(tickets, what, id, 1) && !stop.load(std::memory_order_relaxed)) {
-        if (!lane.refresh()) std::this_thread::yield();
+// A process that never waits for room, as Producer does it: what finds none in its thread's lane goes into the shared one
+// or is held, and sent when there is room again.
+class NeverWaits {
+public:
+    explicit NeverWaits(OneMapping& mapping) : tickets_(mapping.tickets()), shared_(mapping.shared()) {}
+
+    void report(ProducerLane& own, const Event& event) {
+        if (gate_.look() == Mode::active && own.refresh() && own.push(tickets_, event)) return;
+        const std::lock_guard lock(mutex_);
+        spill_or_hold(gate_, [&] { return spill(event); }, [&] { all_taken_ = coalescer_.absorb(event) && all_taken_; });
     }
-}
+    // True when nothing is held any more.
+    bool flush() {
+        const std::lock_guard lock(mutex_);
+        if (gate_.look_under_mutex() == Mode::active) return true;
+        held_something_ = true;
+        return send_held(gate_, [&] { return coalescer_.flush([&](const Event& event) { return spill(event); }); });
+    }
+    bool all_taken() const { return all_taken_; }
+    bool held_something() const { return held_something_; }
+
+private:
+    bool spill(const Event& event) { return shared_.refresh() && shared_.push(tickets_, event); }
+
+    std::atomic<std::uint64_t>& tickets_;
+    Gate gate_{.mode = Mode::active};
+    std::mutex mutex_;  // guards the following
+    ProducerLane shared_;
+    Coalescer coalescer_;  // whose queue takes all there is: what it sends kept its order
+    bool all_taken_ = true;
+    bool held_something_ = false;
+};
 
 // What a drain must see, event by event.
 class Order {
@@ -106,25 +141,18 @@ private:
     std::uint64_t next_of_thread_[thread_count]{};
 };
 
-}  // namespace
-
-TEST_CASE("a drain on the producers' own mapping takes every event once, in the program's order, without a data race") {
-    OneMapping mapping;
-    std::atomic<bool> stop{false};
-    std::mutex handoff;
-    std::uint64_t next_id = 0;
+// Reports from threads that pass lanes on and, for every other event, a turn: calls `report` with lane, type, thread, id.
+template <class Report>
+std::vector<std::thread> start_threads(OneMapping& mapping, std::mutex& turn, std::uint64_t& next_id, Report report) {
     std::vector<std::thread> threads;
     for (std::uint16_t thread = 0; thread < thread_count; ++thread) {
-        threads.emplace_back([&, thread] {
+        threads.emplace_back([&mapping, &turn, &next_id, report, thread] {
             ProducerLane lane = mapping.claim();
-            const auto report = [&](std::uint8_t type, std::uint64_t id) {
-                push(lane, mapping.tickets(), pack_what(EventKind::allocation, type, thread), id, stop);
-            };
             for (std::uint64_t i = 0; i < events_per_thread / 2; ++i) {
-                report(unordered_type, i);
+                report(lane, Event{EventKind::allocation, unordered_type, thread, 1, i, 1});
                 {
-                    const std::lock_guard lock(handoff);
-                    report(ordered_type, next_id++);
+                    const std::lock_guard lock(turn);
+                    report(lane, Event{EventKind::allocation, ordered_type, thread, 1, next_id++, 1});
                 }
                 if (i % events_per_claim != 0) continue;
                 hand_back(*lane.header);
@@ -133,20 +161,63 @@ TEST_CASE("a drain on the producers' own mapping takes every event once, in the 
             hand_back(*lane.header);
         });
     }
+    return threads;
+}
 
-    TrackedProcess& process = mapping.process();
+// Until all events came, each in its turn; false as soon as one does not.
+bool drain_in_turn(TrackedProcess& process) {
     Batch batch;
     Order order;
-    bool is_sound = true;
-    while (is_sound && !order.is_complete()) {
-        is_sound = process.read(batch) == ReadResult::ok;
-        for (const Event& event : batch.events()) is_sound = is_sound && order.takes(event);
+    while (!order.is_complete()) {
+        if (process.read(batch) != ReadResult::ok) return false;
+        for (const Event& event : batch.events()) {
+            if (!order.takes(event)) return false;
+        }
         std::copy(batch.positions.begin(), batch.positions.end(), process.table_header().lane_positions);
         process.release_slots();
     }
+    return true;
+}
+
+}  // namespace
+
+TEST_CASE("a drain on the producers' own mapping takes every event once, in the program's order, without a data race") {
+    OneMapping mapping;
+    std::atomic<bool> stop{false};
+    std::mutex turn;
+    std::uint64_t next_id = 0;
+    // Waits for room.
+    const auto push = [&](ProducerLane& lane, const Event& event) {
+        while (!lane.push(mapping.tickets(), event) && !stop.load(std::memory_order_relaxed)) {
+            if (!lane.refresh()) std::this_thread::yield();
+        }
+    };
+    std::vector<std::thread> threads = start_threads(mapping, turn, next_id, push);
+    CHECK(drain_in_turn(mapping.process()));
     stop = true;
     for (std::thread& thread : threads) thread.join();
-    CHECK(is_sound);
+}
+
+TEST_CASE("what was held for want of room is taken once, in the program's order, without a data race") {
+    OneMapping mapping;
+    NeverWaits producer(mapping);
+    std::atomic<bool> stop{false};
+    std::mutex turn;
+    std::uint64_t next_id = 0;
+    std::vector<std::thread> threads = start_threads(
+        mapping, turn, next_id, [&](ProducerLane& lane, const Event& event) { producer.report(lane, event); });
+    threads.emplace_back([&] {
+        while (!stop.load(std::memory_order_relaxed)) {
+            producer.flush();
+            std::this_thread::yield();
+        }
+    });
+    CHECK(drain_in_turn(mapping.process()));
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    CHECK(producer.flush());
+    CHECK(producer.all_taken());
+    CHECK(producer.held_something());
 }
 
 }  // namespace trackshm::aggregator
