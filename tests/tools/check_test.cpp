@@ -86,7 +86,7 @@ TEST_CASE("a figure that is true or false stands alone") {
     CHECK(holds("exact"));
     CHECK_FALSE(holds("exact && process[10].starved"));
     CHECK(holds("exact && process[*].exact && !process[10].quarantined && (1 == 2 || device[0].peak_exact)"));
-    CHECK(failure_of("!exact") == "exact == false (exact is 1)");
+    CHECK(failure_of("!exact") == "exact == false (exact is true)");
     CHECK(is_refused("live_bytes"));
     CHECK(is_refused("!live_bytes"));
     CHECK(is_refused("!exact == true"));
@@ -146,6 +146,12 @@ TEST_CASE("a mistyped figure is refused with the nearest there is") {
     CHECK(problem_of("device[3].peek_bytes == 0").find("'peak_bytes'") != std::string::npos);
     CHECK(problem_of("process[3].quarantine == 0").find("'quarantined'") != std::string::npos);
     CHECK(problem_of("device[*].live_bytes == device[*].peak_bytes").find("one side") != std::string::npos);
+    CHECK(problem_of("peak_bytes < 1") == "there is no figure 'peak_bytes'; it is a device's: device[*].peak_bytes");
+    CHECK(problem_of("dram.peak_bytes < 1").find("device[*].DRAM.peak_bytes") != std::string::npos);
+    CHECK(problem_of("starved == 0").find("it is a process's: process[*].starved") != std::string::npos);
+    CHECK(problem_of("device[99999].live_bytes == 0").find("a number up to 65535, or *") != std::string::npos);
+    CHECK(problem_of("process[me].live_bytes == 0").find("a pid, or *") != std::string::npos);
+    CHECK(problem_of("live_bytes < 1 or exact").find("expected && or ||") != std::string::npos);
 }
 
 TEST_CASE("a ratio without a capacity fails and says so") {

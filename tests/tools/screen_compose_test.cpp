@@ -188,7 +188,7 @@ TEST_CASE("what may not be read or changes is said in words") {
 TEST_CASE("exited processes come with what they leaked and how they ended") {
     TestScreen screen(ViewId::exited);
     CHECK(screen.shows("  AGOv     PID USER     COMMAND            LEAKED BUFFERS      PEAK END"));
-    CHECK(screen.shows("  12 s       5 root     gone                  7 B       1       0 B killed"));
+    CHECK(screen.shows("  12 s       5 root     gone                  7 B       1       0 B killed/_exit"));
     CHECK(screen.style_of("killed").tone == Tone::warning);
     CHECK(screen.shows("2 ended in all, leaking 14 B in 2 buffers"));
     screen.input.snapshot.exited[0].called_exec = true;
@@ -374,12 +374,14 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
     CHECK(screen.shows("2 unknown frees: buffers were freed twice"));
     screen.input.snapshot.devices[0].types[0].allocation_failures_total = 1;
     CHECK(screen.shows("allocation failures 1"));
-    CHECK(screen.shows("1 allocation failure: Enter on the device shows the last"));
+    CHECK(screen.shows("1 allocation failure on device 0: Enter there shows the last"));
     screen.input.snapshot.aggregator_alive = false;
     screen.input.snapshot.publish_age_ns = 12 * second_ns;
     CHECK(screen.lines()[1] == "THE AGGREGATOR IS GONE: figures are 12 s old; start shm_aggregator again");
     CHECK(screen.style_of("THE AGGREGATOR").tone == Tone::critical);
     CHECK(screen.style_of("aggregator 99 GONE").tone == Tone::critical);
+    screen.input.snapshot.exact = true;
+    CHECK(screen.shows("GONE  was exact"));
     screen.input.snapshot.aggregator_alive = true;
     screen.input.snapshot.heartbeat_age_ns = 9 * second_ns;
     CHECK(screen.shows("The aggregator has not moved for 9 s"));
@@ -387,7 +389,6 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
 
 TEST_CASE("what is wrong is said within 80 columns") {
     TestScreen screen;
-    screen.size = {60, 200};
     stats::Snapshot& snapshot = screen.input.snapshot;
     constexpr std::uint64_t many = 99'999;
     snapshot.events = {.dropped = many, .unknown_frees = many, .implicit_frees = many, .rejected = many};
@@ -395,11 +396,15 @@ TEST_CASE("what is wrong is said within 80 columns") {
     snapshot.devices[0].types[0].allocation_failures_total = many;
     snapshot.processes[0].starved = true;
     snapshot.processes[1].exact = false;
+    screen.size = {24, 80};
+    const Lines lines = screen.lines();
+    CHECK(lines[2] == "pending 0   dropped 99999   unknown frees 99999   quarantined processes 1024");
+    CHECK(lines[3].starts_with("waiting processes 1024   starved processes 1   "));
     const std::vector<Irregularity> all = irregularities(snapshot);
     CHECK(all.size() >= 8);
     for (const Irregularity& one : all) {
         CAPTURE(one.name);
-        CHECK(fmt::format("{} {}: {}", one.count, one.name, one.meaning).size() <= 80);
+        CHECK(fmt::format("{} {}{}: {}", one.count, one.name, one.where, one.meaning).size() <= 80);
     }
 }
 

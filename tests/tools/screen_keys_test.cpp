@@ -40,6 +40,9 @@ TEST_CASE("Esc closes what is open about a row before it quits") {
     screen.press(Key::enter);
     screen.press('3');  // has none
     CHECK(screen.press(Key::escape) == Effect::quit);
+    screen.press(Key::enter);
+    CHECK(screen.state.message == "these rows say all there is to say");
+    CHECK(screen.state.detail);
 }
 
 TEST_CASE("Tab and the numbers choose the view") {
@@ -114,6 +117,21 @@ TEST_CASE("searching goes to the row as it is typed, and on with n and F3") {
     screen.press(Key::escape);
     CHECK(screen.state.search == "worker3");
     CHECK(screen.press('x') == Effect::none);
+}
+
+TEST_CASE("a search in vain says so and leaves everything as it was") {
+    TestScreen screen(ViewId::processes, many_processes());
+    screen.press(Key::down);
+    screen.press('/');
+    screen.type("worker3");
+    CHECK(screen.selected_id() == "103:103");
+    screen.type("x");
+    CHECK(screen.selected_id() == "101:101");
+    screen.press(Key::enter);
+    CHECK(screen.state.message == "'worker3x' is not in this list");
+    CHECK(screen.selected_id() == "101:101");
+    CHECK(screen.state.search.empty());
+    CHECK_FALSE(screen.state.prompt);
 }
 
 TEST_CASE("a filter leaves the rows with its text, until it is emptied") {

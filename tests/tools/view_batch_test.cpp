@@ -24,7 +24,7 @@ TEST_CASE("the frame shows devices, processes and leaks in human units") {
     CHECK(contains(text, "[####--------]"));
     CHECK(contains(text, "410.0 MiB live in 5 buffers, 2 processes tracked"));
     CHECK(contains(text, "gone"));
-    CHECK(contains(text, "12 s ago, killed"));
+    CHECK(contains(text, "killed/_exit, 12 s\n"));
 }
 
 TEST_CASE("no line of the frame is wider than asked for") {
@@ -86,7 +86,7 @@ TEST_CASE("losses and a dead aggregator are said in words") {
     CHECK(contains(text, "~ not exact: events were lost or rejected"));
     CHECK(contains(text, "THE AGGREGATOR IS GONE"));
     snapshot.devices[0].types[0].allocation_failures_total = 3;
-    CHECK(contains(frame_text(snapshot), "dropped 4, processes not exact 1, allocation failures 3"));
+    CHECK(contains(frame_text(snapshot), "dropped 4, processes not exact 1, allocation failures 3 on device 0"));
 }
 
 TEST_CASE("wide characters in a name move no column") {

@@ -34,8 +34,9 @@ bool holds(CheckNumber left, Comparator comparator, CheckNumber right) {
     return left != right;
 }
 
-std::string value_text(const CheckFigure& figure) {
-    if (!figure.value) return fmt::format("{} is unknown: no capacity was described", figure.name);
+std::string value_text(const Operand& operand, const CheckFigure& figure) {
+    if (!figure.value) return fmt::format("{} is unknown: no capacity is known", figure.name);
+    if (operand.is_truth) return fmt::format("{} is {}", figure.name, *figure.value != 0);
     const bool is_whole = *figure.value == std::floor(*figure.value);  // counters in full, ratios shortened
     return is_whole ? fmt::format("{} is {:.0f}", figure.name, *figure.value)
                     : fmt::format("{} is {:.6g}", figure.name, *figure.value);
@@ -43,9 +44,9 @@ std::string value_text(const CheckFigure& figure) {
 
 std::string failure_text(const CheckNode& node, const CheckFigure& left, const CheckFigure& right) {
     std::string values;
-    if (node.left.is_path) values += value_text(left);
+    if (node.left.is_path) values += value_text(node.left, left);
     if (node.left.is_path && node.right.is_path) values += ", ";
-    if (node.right.is_path) values += value_text(right);
+    if (node.right.is_path) values += value_text(node.right, right);
     return fmt::format("{} {} {}{}{}{}", node.left.text, text_of(node.comparator), node.right.text,
                        values.empty() ? "" : " (", values, values.empty() ? "" : ")");
 }

@@ -134,6 +134,7 @@ private:
     void take_unit(std::string& number_text) {
         const std::string_view word = next_word();
         if (word.empty() || std::isdigit(static_cast<unsigned char>(word.front())) != 0) return;
+        if (const std::string small = lower(word); small == "and" || small == "or") fail("expected && or ||");
         number_text += word;
         rest_.remove_prefix(word.size());
     }

@@ -313,8 +313,24 @@ std::optional<CheckPath> find_check_path(std::string_view path) {
     return single(path, value);
 }
 
+// Of a figure that one device or one process has, and what was asked for has not.
+std::string hint_at_rows(PathParts parts) {
+    const std::string field = (parts.type ? fmt::format("{}.", stats::type_name(*parts.type)) : "") + parts.field;
+    parts.device = Index{};
+    if (device_figure(parts)) return fmt::format("; it is a device's: device[*].{}", field);
+    parts.device.reset();
+    parts.process = Index{};
+    if (process_figure(parts)) return fmt::format("; it is a process's: process[*].{}", field);
+    return {};
+}
+
 std::string check_path_hint(std::string_view path) {
     const PathParts parts = parts_of(path);
+    if (parts.field.starts_with("device[")) return fmt::format("; between [ ] is a number up to {}, or *", shm::max_device_id);
+    if (parts.field.starts_with("process[")) return "; between [ ] is a pid, or *";
+    if (!parts.device && !parts.process) {
+        if (std::string hint = hint_at_rows(parts); !hint.empty()) return hint;
+    }
     std::vector<std::string_view> names;
     if (parts.process && !parts.device && !parts.type) {
         for (const auto& field : process_fields) names.push_back(field.name);

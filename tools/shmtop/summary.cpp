@@ -20,6 +20,19 @@ std::tm local_time(std::uint64_t time_unix_ns) {
     return local;
 }
 
+// " on device 3", " on devices 3, 5, 7 and 2 more"
+std::string devices_that_failed(const stats::Snapshot& snapshot) {
+    constexpr std::size_t most_named = 3;
+    std::string names;
+    std::size_t count = 0;
+    for (const stats::Device& device : snapshot.devices) {
+        if (device.allocation_failures_total() == 0 || ++count > most_named) continue;
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", device.device);
+    }
+    if (count > most_named) names += fmt::format(" and {} more", count - most_named);
+    return fmt::format(" on device{} {}", count == 1 ? "" : "s", names);
+}
+
 std::uint64_t allocation_failures(const stats::Snapshot& snapshot) {
     return std::accumulate(snapshot.devices.begin(), snapshot.devices.end(), std::uint64_t{0},
                            [](std::uint64_t sum, const auto& device) { return sum + device.allocation_failures_total(); });
@@ -74,6 +87,11 @@ std::string standstill_text(const stats::Snapshot& snapshot) {
     return {};
 }
 
+std::string_view exactness_text(const stats::Snapshot& snapshot) {
+    if (!snapshot.exact) return "NOT EXACT";
+    return standstill_text(snapshot).empty() ? "exact" : "was exact";
+}
+
 std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot) {
     const stats::Events& events = snapshot.events;
     const auto processes = [&](auto&& predicate) {
@@ -93,7 +111,7 @@ std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot) {
         {"starved processes", "starved process", starved, true, "events wait for room in /dev/shm: enlarge it"},
         {"processes not exact", "process not exact", unknown_past, true, "what they reported before is not known here: --fresh?"},
         {"allocation failures", "allocation failure", allocation_failures(snapshot), false,
-         "Enter on the device shows the last"},
+         "Enter there shows the last", devices_that_failed(snapshot)},
         {"rejected", "rejected", events.rejected, false, "devices, types or sizes beyond the limits were not counted"},
         {"unknown frees", "unknown free", events.unknown_frees, false,
          "buffers were freed twice, or not reported"},
@@ -122,7 +140,7 @@ std::string pid_text(std::int32_t pid) { return pid > 0 ? std::to_string(pid) : 
 
 std::string_view end_text(const stats::Exited& ended) noexcept {
     if (ended.called_exec) return "called exec";
-    return ended.clean ? "exited" : "killed";
+    return ended.clean ? "exited" : "killed/_exit";
 }
 
 char mark_of(const stats::Process& process) noexcept {

@@ -28,13 +28,17 @@ std::string totals_text(const stats::Snapshot& snapshot, ByteUnit unit = ByteUni
 // Why the figures do not move: the aggregator is gone or stands still. Empty: they do.
 std::string standstill_text(const stats::Snapshot& snapshot);
 
+// "exact", "NOT EXACT", or "was exact" of figures that do not move.
+std::string_view exactness_text(const stats::Snapshot& snapshot);
+
 // A counter that is zero when all is well.
 struct Irregularity {
     const char* name;
     const char* name_of_one;
     std::uint64_t count;
-    bool is_loss;         // figures are not exact because of it
-    const char* meaning;  // half a sentence
+    bool is_loss;             // figures are not exact because of it
+    const char* meaning;      // half a sentence
+    std::string where = {};   // follows the count
 };
 std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot);
 
@@ -46,7 +50,7 @@ bool was_ever_used(const stats::Device& device) noexcept;
 
 std::string pid_text(std::int32_t pid);
 
-// How a process ended. "killed" is whatever is neither: a signal, _exit() or abort().
+// How a process ended. What is neither exit() nor exec looks alike from here: a signal, _exit() or abort().
 std::string_view end_text(const stats::Exited& ended) noexcept;
 
 // "Q", "W", "~" or " ": quarantined, waiting for room, lost events, none of them.

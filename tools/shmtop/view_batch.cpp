@@ -23,7 +23,7 @@ constexpr std::size_t leaks_shown = 5;
 
 std::string title_line(const stats::Snapshot& snapshot) {
     return fmt::format("trackshm {}   {}   {}   {}", snapshot.name_space, clock_text(snapshot.time_unix_ns),
-                       aggregator_text(snapshot), snapshot.exact ? "exact" : "NOT EXACT");
+                       aggregator_text(snapshot), exactness_text(snapshot));
 }
 
 void add_head(Frame& frame, const stats::Snapshot& snapshot, const FrameOptions& options) {
@@ -33,7 +33,7 @@ void add_head(Frame& frame, const stats::Snapshot& snapshot, const FrameOptions&
                                            : fmt::format("only {}: {}", options.filter, totals_text(snapshot)));
     std::string counters;
     for (const Irregularity& one : irregularities(snapshot)) {
-        counters += fmt::format("{}{} {}", counters.empty() ? "" : ", ", one.name, one.count);
+        counters += fmt::format("{}{} {}{}", counters.empty() ? "" : ", ", one.name, one.count, one.where);
     }
     if (!counters.empty()) frame.push_back(std::move(counters));
 }
@@ -131,10 +131,10 @@ void add_processes_section(Frame& frame, const stats::Snapshot& snapshot) {
 // ---- ended processes ------------------------------------------------------------------------------------------------
 
 std::string leak_line(const stats::Exited& ended, std::uint64_t now_unix_ns) {
-    return fmt::format("{:>7} {} {} {:>9} {:>7} {:>10}   {} ago, {}", pid_text(ended.pid),
+    return fmt::format("{:>7} {} {} {:>9} {:>7} {:>10} {}, {}", pid_text(ended.pid),
                        fit_left(user_name(ended.uid), 8), fit_left(ended.comm, 15),
                        format_bytes(ended.leaked_bytes), ended.leaked_buffers, format_bytes(ended.peak_bytes),
-                       format_duration(age_ns(now_unix_ns, ended.end_unix_ns)), end_text(ended));
+                       end_text(ended), format_duration(age_ns(now_unix_ns, ended.end_unix_ns)));
 }
 
 void add_leaks_section(Frame& frame, const stats::Snapshot& snapshot) {
@@ -144,7 +144,7 @@ void add_leaks_section(Frame& frame, const stats::Snapshot& snapshot) {
         if (++count > leaks_shown) continue;
         if (count == 1) {
             frame.emplace_back();
-            frame.push_back("Ended without freeing (released by now):");
+            frame.push_back("Ended without freeing (released by now), how, and how long ago:");
         }
         frame.push_back(leak_line(ended, snapshot.time_unix_ns));
     }

@@ -36,7 +36,7 @@ const CsvField* find_field(std::string_view name) {
 std::string unknown_field(std::string_view name) {
     std::vector<std::string_view> names;
     for (const CsvField& field : csv_fields()) names.push_back(field.name);
-    return fmt::format("there is no field '{}'{} (--help-query lists them)", name, did_you_mean(name, names));
+    return fmt::format("there is no field '{}'{}; --help-query lists them", name, did_you_mean(name, names));
 }
 
 const char* text_of(RowKind kind) {

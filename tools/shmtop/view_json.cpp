@@ -10,13 +10,18 @@
 #include <optional>
 
 #include "common/text.hpp"
+#include "shmtop/memory_sum.hpp"
+#include "shmtop/summary.hpp"
 
 namespace trackshm::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json or_null(const std::optional<std::uint64_t>& number) { return number ? Json(*number) : Json(nullptr); }
+template <class Number>
+Json or_null(const std::optional<Number>& number) {
+    return number ? Json(*number) : Json(nullptr);
+}
 
 // 0: the process is in a pid namespace that the aggregator cannot see into.
 Json pid_json(std::int32_t pid) { return pid > 0 ? Json(pid) : Json(nullptr); }
@@ -123,6 +128,7 @@ Json type_json(const stats::TypeCounters& memory, const stats::DeviceDetails* de
             {"deallocated_bytes_total", memory.deallocated_bytes_total},
             {"allocation_failures_total", memory.allocation_failures_total},
             {"gauge_bytes", memory.gauge_bytes},
+            {"used_ratio", or_null(used_ratio(memory))},
             {"size_histogram", size_histogram_json(details, memory.type)}};
 }
 
@@ -219,6 +225,14 @@ std::string json_document(const stats::Snapshot& snapshot, const stats::Details&
         devices.push_back(device_json(device, more));
         if (options.history) devices.back()["history"] = history_json(more);
     }
+    MemorySum live;
+    for (const stats::Device& device : snapshot.devices) live.add(device);
+    std::uint64_t leaked_bytes = 0;
+    std::uint64_t leaked_buffers = 0;
+    for (const stats::Exited& ended : snapshot.exited) {
+        leaked_bytes += ended.leaked_bytes;
+        leaked_buffers += ended.leaked_buffers;
+    }
     const Json document = {{"schema", "trackshm.snapshot/1"},
                            {"namespace", snapshot.name_space},
                            {"time_unix_ns", snapshot.time_unix_ns},
@@ -230,7 +244,11 @@ std::string json_document(const stats::Snapshot& snapshot, const stats::Details&
                            {"usage_rows_omitted", snapshot.usage_rows_omitted},
                            {"exited_total", snapshot.exited_totals.processes},
                            {"leaked_bytes_total", snapshot.exited_totals.leaked_bytes},
-                           {"leaked_buffers_total", snapshot.exited_totals.leaked_buffers}};
+                           {"leaked_buffers_total", snapshot.exited_totals.leaked_buffers},
+                           {"live_bytes", live.live_bytes},
+                           {"live_buffers", live.live_buffers},
+                           {"leaked_bytes", leaked_bytes},
+                           {"leaked_buffers", leaked_buffers}};
     return document.dump() + "\n";
 }
 

@@ -25,7 +25,8 @@ StyledLine health(const ScreenInput& input, const UiState& state) {
     } else if (!input.can_seek) {  // nobody can do anything about a recording's
         line.push_back({"  " + aggregator_text(snapshot), {}});
     }
-    line.push_back(snapshot.exact ? Segment{"  exact", good} : Segment{"  NOT EXACT", critical});
+    const Style trust = !snapshot.exact ? critical : standstill_text(snapshot).empty() ? good : Style{};
+    line.push_back({fmt::format("  {}", exactness_text(snapshot)), trust});
     if (state.paused) line.push_back({"  PAUSED", warning});
     if (!input.source_status.empty()) line.push_back({"  " + input.source_status, bold});
     return line;
@@ -44,11 +45,20 @@ StyledLine title_line(const ScreenInput& input, const UiState& state, std::size_
     return line;
 }
 
-// The counters that are looked at first, whatever they are, and all others that are not zero.
-StyledLine counter_line(const stats::Snapshot& snapshot) {
-    StyledLine line;
+// The counters that are looked at first, whatever they are, and all others that are not zero. On as many lines as they take.
+std::vector<StyledLine> counter_lines(const stats::Snapshot& snapshot, std::size_t columns) {
+    std::vector<StyledLine> lines(1);
+    std::size_t used = 0;
     const auto add = [&](const char* name, std::uint64_t count, Style style) {
-        line.push_back({fmt::format("{}{} {}", line.empty() ? "" : "   ", name, count), style});
+        constexpr std::string_view gap = "   ";
+        std::string text = fmt::format("{} {}", name, count);
+        if (used != 0 && used + gap.size() + text.size() > columns) {
+            lines.emplace_back();
+            used = 0;
+        }
+        if (used != 0) text.insert(0, gap);
+        used += text.size();
+        lines.back().push_back({std::move(text), style});
     };
     const stats::Events& events = snapshot.events;
     add("pending", events.pending, {});
@@ -60,7 +70,16 @@ StyledLine counter_line(const stats::Snapshot& snapshot) {
         const Style notable = name == "coalesced" || name == "ambiguous frees" ? Style{} : warning;
         add(one.name, one.count, one.is_loss ? critical : notable);
     }
-    return line;
+    return lines;
+}
+
+// What there is, and of what it is a part: before it, or where that is too long on a line of its own.
+std::vector<StyledLine> totals_lines(const ScreenInput& input, const UiState& state, std::size_t columns) {
+    const std::string totals = totals_text(input.snapshot, state.settings.unit);
+    if (input.filter.text.empty()) return {{{totals, {}}}};
+    const std::string filter = "only " + input.filter.text + ": ";
+    if (columns_of(filter) + columns_of(totals) > columns) return {{{filter, bold}}, {{totals, {}}}};
+    return {{{filter, bold}, {totals, {}}}};
 }
 
 // What is wrong, a line each, the worst first.
@@ -73,7 +92,7 @@ std::vector<StyledLine> problem_lines(const stats::Snapshot& snapshot) {
         const std::string_view name = one.name;
         if (name == "pending" || name == "coalesced" || name == "ambiguous frees") continue;  // no trouble by itself
         const char* const counted = one.count == 1 ? one.name_of_one : one.name;
-        lines.push_back({{fmt::format("{} {}: {}", one.count, counted, one.meaning), one.is_loss ? critical : warning}});
+        lines.push_back({{fmt::format("{} {}{}: {}", one.count, counted, one.where, one.meaning), one.is_loss ? critical : warning}});
     }
     return lines;
 }
@@ -89,9 +108,8 @@ std::vector<StyledLine> header_lines(const ScreenInput& input, const UiState& st
         lines.push_back(std::move(problems.front()));
         problems.erase(problems.begin());
     }
-    lines.push_back({{totals_text(input.snapshot, state.settings.unit), {}}});
-    if (!input.filter.text.empty()) lines.back().insert(lines.back().begin(), {"only " + input.filter.text + ": ", bold});
-    lines.push_back(counter_line(input.snapshot));
+    for (StyledLine& line : totals_lines(input, state, room.columns)) lines.push_back(std::move(line));
+    for (StyledLine& line : counter_lines(input.snapshot, room.columns)) lines.push_back(std::move(line));
     for (StyledLine& problem : problems) lines.push_back(std::move(problem));
     if (lines.size() > room.rows) lines.resize(room.rows);
     return lines;

@@ -22,6 +22,7 @@ const std::vector<std::string_view>& help_lines() {
         "F2           options, and keeping them; h ? F1: this; q F10 Esc: quit",
         "",
         "A bar shows how much of a memory is used; its mark is where the peak was.",
+        "A graph is as high as the highest it shows, which its title calls top.",
         "Colours: yellow from 75 % and red from 90 % on, or as the options have it.",
         "NOT EXACT: events were lost or rejected. Processes concerned are marked with ~,",
         "with Q if their segment is corrupt, with W if they wait for room in /dev/shm.",

@@ -56,17 +56,18 @@ bool scroll_panel(const Key& key, const KeyContext& context, UiState& state) {
     return true;
 }
 
-// To the next row that contains the text, from `first` on and around.
-void find_from(std::size_t first, const KeyContext& context, UiState& state) {
+// To the next row that contains the text, from `first` on and around. False if none does.
+bool find_from(std::size_t first, const KeyContext& context, UiState& state) {
     const auto& rows = context.model.rows;
-    if (state.search.empty()) return;
+    if (state.search.empty()) return true;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const std::size_t row = (first + i) % rows.size();
         if (!row_contains(rows[row], state.search)) continue;
         select(context, state.position(), row);
-        return;
+        return true;
     }
     state.tell(fmt::format("'{}' is not in this list", state.search), true);
+    return false;
 }
 
 // ---- typing ---------------------------------------------------------------------------------------------------------
@@ -96,21 +97,36 @@ void apply_prompt(const KeyContext& context, UiState& state) {
         state.filter = state.prompt->text;
     } else {
         state.search = state.prompt->text;
+        state.position() = state.prompt->position_before;
         find_from(state.position().selected, context, state);
     }
 }
 
 void open_prompt(Prompt::Purpose purpose, UiState& state) {
     const std::string& before = purpose == Prompt::filter ? state.filter : state.search;
-    state.prompt = Prompt{purpose, purpose == Prompt::filter ? before : std::string{}, before};
+    state.prompt = Prompt{purpose, purpose == Prompt::filter ? before : std::string{}, before, state.position()};
+}
+
+// As if nothing had been typed.
+void take_prompt_back(UiState& state) {
+    const Prompt& prompt = *state.prompt;
+    (prompt.purpose == Prompt::filter ? state.filter : state.search) = prompt.before;
+    state.position() = prompt.position_before;
+}
+
+// A search in vain leaves no trace but the message.
+void accept_prompt(const KeyContext& context, UiState& state) {
+    const bool is_search = state.prompt->purpose == Prompt::search;
+    if (is_search && !find_from(state.position().selected, context, state)) take_prompt_back(state);
+    state.prompt.reset();
 }
 
 void type(const Key& key, const KeyContext& context, UiState& state) {
     Prompt& prompt = *state.prompt;
     switch (key.name) {
-        case Key::enter: state.prompt.reset(); return;
+        case Key::enter: accept_prompt(context, state); return;
         case Key::escape:
-            (prompt.purpose == Prompt::filter ? state.filter : state.search) = prompt.before;
+            take_prompt_back(state);
             state.prompt.reset();
             return;
         case Key::backspace: erase_last_character(prompt.text); break;
@@ -234,7 +250,11 @@ void change_refresh(UiState& state, bool slower) {
 // Keys that change how things are shown.
 bool change_look(const Key& key, UiState& state) {
     if (key.name == Key::enter) {
-        state.detail = !state.detail;
+        if (traits_of(state.view).has_panel) {
+            state.detail = !state.detail;
+        } else {
+            state.tell("these rows say all there is to say");
+        }
     } else if (key.name == Key::f5) {
         state.settings.tree = !state.settings.tree;
     } else if (key.name != Key::character) {

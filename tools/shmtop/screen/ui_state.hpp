@@ -28,7 +28,8 @@ enum class Overlay { none, help, options, sort };
 struct Prompt {
     enum Purpose { search, filter } purpose;
     std::string text;
-    std::string before;  // what the filter was
+    std::string before;              // what the filter, or what was searched for, was
+    ListPosition position_before;    // which row was chosen
 };
 
 struct UiState {
