@@ -66,6 +66,13 @@ std::uint64_t status_kib(pid_t pid, const std::string& key) {
     throw std::runtime_error("no " + key);
 }
 
+// What it takes without anybody.
+std::uint64_t address_space_kib_of_an_aggregator() {
+    const Namespace empty;
+    Aggregator alone(empty);
+    return status_kib(alone.child().pid(), "VmPeak:");
+}
+
 std::string dump_of_segments(const Namespace& name_space) {
     return run({SHMDUMP_PATH, "--namespace", name_space.name(), "segments"}).output;
 }
@@ -440,15 +447,45 @@ TEST_CASE("a limit on the size of files keeps a program from being tracked, and 
     CHECK(name_space.segments().empty());
 }
 
+TEST_CASE("an aggregator whose address space runs out anywhere in its start says so, and forgets nothing") {
+    const Namespace name_space;
+    const std::uint64_t own_kib = address_space_kib_of_an_aggregator();
+    Script program(name_space);
+    program("alloc 0 100 0 1");
+    program("usage 1 0 1000");
+    {
+        Aggregator first(name_space);
+        program.sync();
+        CHECK(first.terminate().exited_with(0));
+    }
+    int refusals = 0;
+    for (std::uint64_t less_kib = 0; less_kib <= 6 * 1024; less_kib += 256) {
+        INFO(less_kib << " KiB less than it takes");
+        const std::string limit = "ulimit -v " + std::to_string(own_kib - less_kib) + "; exec ";
+        Child limited({"sh", "-c", limit + in_shell(SHM_AGGREGATOR_PATH) + " --namespace " + name_space.name()});
+        REQUIRE(eventually([&] { return limited.error_output().find('\n') != std::string::npos; }));
+        if (limited.error_output().find("ready") == std::string::npos) {
+            CHECK(limited.wait().exited_with(1));
+            CHECK(count_lines_with(limited.error_output(), "") == 1);
+            CHECK(limited.error_output().find("ulimit -v") != std::string::npos);
+            ++refusals;
+        } else {
+            limited.signal(SIGTERM);
+            CHECK(limited.wait().exited_with(0));
+        }
+        CHECK_FALSE(has_corrected(limited));
+    }
+    CHECK(refusals > 0);
+    Aggregator last(name_space);
+    program.sync();
+    CHECK_FALSE(has_corrected(last.child()));
+    CHECK(live_bytes(shmtop_json(name_space)) == 1100);
+    CHECK(imbalance(shmtop_json(name_space)) == "");
+}
+
 TEST_CASE("an aggregator that cannot map a table for want of address space counts who waits, and forgets nothing") {
     const Namespace name_space;
-    std::uint64_t own_kib = 0;  // what it takes without anybody
-    {
-        const Namespace empty;
-        Aggregator alone(empty);
-        own_kib = status_kib(alone.child().pid(), "VmPeak:");
-        alone.terminate();
-    }
+    const std::uint64_t own_kib = address_space_kib_of_an_aggregator();
     Script program(name_space);
     {
         Aggregator first(name_space);
