@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
     if (const char* name = std::getenv("TRACKSHM_NAMESPACE")) options.name_space = name;
     std::string mode = geteuid() == 0 ? "0644" : "0600";
 
-    CLI::App app{description};
+    CLI::App app{description, "shm_aggregator"};
     app.footer(footer);
     app.set_help_flag("-h,--help", "Show this help and exit");
     app.set_version_flag("-V,--version",
@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
                          "Show the version and the layout version, and exit");
     app.add_option("--namespace", options.name_space,
                    "Namespace to serve: 1 to 32 letters, digits, '_' or '-' (default: $TRACKSHM_NAMESPACE or default)")
+        ->option_text("NAME")
         ->check([](const std::string& name) {
             return trackshm::shm::is_valid_namespace(name) ? std::string{}
                                                            : "'" + name + "' is not 1 to 32 letters, digits, '_' or '-'";
@@ -120,7 +121,8 @@ int main(int argc, char** argv) {
     app.add_flag("--quiet", options.quiet, "Print nothing but the ready line and fatal errors");
     app.add_flag("--log-events", options.log_events, "Print one line per applied event on stdout");
     app.add_flag("--fresh", options.fresh, "Forget the state of an earlier run");
-    app.add_option("--mode", mode, "Permissions of the stats segment, octal (default: 0644 for root, 0600 for a user)");
+    app.add_option("--mode", mode, "Permissions of the stats segment, octal (default: 0644 for root, 0600 for a user)")
+        ->option_text("MODE");
     try {
         app.parse(argc, argv);
         options.mode = parse_mode(mode);
@@ -130,7 +132,7 @@ int main(int argc, char** argv) {
         say("cannot write to stdout: {}", std::strerror(errno));
         return exit_failure;
     } catch (const CLI::ParseError& error) {
-        say("{}; see shm_aggregator --help", error.what());
+        say("{} (see shm_aggregator --help)", error.what());
         return exit_usage;
     } catch (const std::exception&) {
         say("--mode {}: not octal permissions like 0600 or 0644: its owner must read and write, others may not write", mode);
