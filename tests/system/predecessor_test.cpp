@@ -30,6 +30,7 @@
 //   the environment was read before the user set it        here: the environment is read at the first call ...
 //   ---- the counters in place ----
 //   a creator died between create, size and fill           here: processes killed while they start leave nothing ...
+//                                                          stopped_in_hook: a process killed anywhere inside the library
 //                                                          segment_test: a segment appears under its final name complete
 //   device 0 meant "unused"                                here: device 0, type 0, id 0 and size 0 are as good as any
 //   totals lost updates                                    here: totals of processes that report at once lose nothing
@@ -93,6 +94,14 @@ std::chrono::nanoseconds time_to_notice_a_death(const Namespace& name_space) {
     program.child().kill();
     REQUIRE(eventually([&] { return exited_row(shmtop_json(name_space), program.pid()).is_object(); }));
     return Clock::now() - death;
+}
+
+// Finished or not.
+bool has_segment(const Namespace& name_space, pid_t pid) {
+    const std::vector<std::string> all = name_space.segments();
+    return std::any_of(all.begin(), all.end(), [part = "." + std::to_string(pid) + "."](const std::string& name) {
+        return name.find(part) != std::string::npos;
+    });
 }
 
 // Every segment of the namespace, byte for byte.
@@ -230,10 +239,14 @@ TEST_CASE("processes killed while they start leave nothing behind that counts or
     std::mt19937 random(seed);
     const Namespace name_space;
     Aggregator aggregator(name_space);
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 60; ++i) {
         Child program({SCRIPT_PROGRAM_PATH}, {name_space.tracked()});
         program.write_line("alloc 0 100 0 1");
-        std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));  // anywhere in its start
+        if (i % 2 == 0) {
+            std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));  // anywhere in its start
+        } else {  // as soon as there is anything of it
+            REQUIRE(eventually([&] { return has_segment(name_space, program.pid()); }));
+        }
         program.kill();
     }
     Script program(name_space);
