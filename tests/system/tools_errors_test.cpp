@@ -92,7 +92,7 @@ TEST_CASE("every program has a help and a version that names the layout") {
 TEST_CASE("a help that nobody gets is a failure") {
     for (const std::string& tool : tools) {
         for (const std::string flag : {"--help", "--version"}) {
-            const CommandResult result = run({"/bin/sh", "-c", tool + " " + flag + " >/dev/full"});
+            const CommandResult result = run({"/bin/sh", "-c", in_shell(tool) + " " + flag + " >/dev/full"});
             CHECK(result.status.exited_with(1));
             CHECK(result.error_output.find("cannot write to stdout: No space left on device") != std::string::npos);
         }
