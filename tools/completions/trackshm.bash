@@ -14,6 +14,11 @@ _trackshm_namespaces() {
     done
 }
 
+# What the columns of a table may be.
+_trackshm_fields() {  # PROGRAM
+    "$1" --help-query 2>/dev/null | sed -n 's/^  \([a-z0-9_]*\) .*/\1/p'
+}
+
 _trackshm_reply() {  # WORDS: those that begin with what was typed
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
 }
@@ -23,7 +28,7 @@ _trackshm_value() {  # OPTION TYPED
     case $1 in
         --namespace) _trackshm_reply "$(_trackshm_namespaces)" "$2" ;;
         -p | --pid) _trackshm_reply "$(compgen -G '/proc/[0-9]*' | sed 's|.*/||')" "$2" ;;
-        -d | --device | -r | --refresh | -n | --iterations | --top | --query | --check | --wait | --seconds | --listen | --max-processes | --mode | \
+        -d | --device | -r | --refresh | -n | --iterations | --top | --check | --wait | --seconds | --listen | --max-processes | --mode | \
             --step-ms | --rounds) COMPREPLY=() ;;
         *) return 1 ;;
     esac
@@ -40,6 +45,9 @@ _shmtop() {
             return ;;
         --format)
             _trackshm_reply 'text json csv csv,noheader prom' "$typed"
+            return ;;
+        --query)  # a list: what is offered follows the last comma
+            _trackshm_reply "$(_trackshm_fields "${COMP_WORDS[0]}" | sed "s|^|${typed%"${typed##*,}"}|")" "$typed"
             return ;;
         -o | --output | --record | --replay)
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")

@@ -104,7 +104,6 @@ int run(int argc, char** argv) {
     Options options;
     add_common_flags(app, program);
     add_namespace_option(app, options.name_space);
-    app.footer(footer);
     app.require_subcommand(0, 1);  // our own words where there is none
     app.fallthrough();
 
@@ -124,6 +123,7 @@ int run(int argc, char** argv) {
     app.add_subcommand("clean", "Remove segments of dead processes that no aggregator will need")
         ->add_flag("-a,--all", options.all, "The saved state of stopped aggregators, too");
 
+    app.footer(footer);  // last: not for those above
     if (const auto exit_code = parse_command_line(app, argc, argv)) return *exit_code;
     for (const std::string& list : options.pids) {
         std::string problem;
