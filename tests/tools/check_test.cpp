@@ -148,6 +148,10 @@ TEST_CASE("a mistyped figure is refused with the nearest there is") {
     CHECK(problem_of("device[*].live_bytes == device[*].peak_bytes").find("one side") != std::string::npos);
     CHECK(problem_of("peak_bytes < 1") == "there is no figure 'peak_bytes'; it is a device's: device[*].peak_bytes");
     CHECK(problem_of("dram.peak_bytes < 1").find("device[*].DRAM.peak_bytes") != std::string::npos);
+    CHECK(problem_of("device.live_bytes < 1").find("device[*].FIELD for each") != std::string::npos);
+    CHECK(problem_of("process.live_bytes < 1").find("process[N].FIELD") != std::string::npos);
+    CHECK(problem_of("type.live_bytes < 1").find("dram.FIELD") != std::string::npos);
+    CHECK(problem_of("device[0].dram.peak_15s_bytes < 1").find("of a whole device") != std::string::npos);
     CHECK(problem_of("starved == 0").find("it is a process's: process[*].starved") != std::string::npos);
     CHECK(problem_of("device[99999].live_bytes == 0").find("a number up to 65535, or *") != std::string::npos);
     CHECK(problem_of("process[me].live_bytes == 0").find("a pid, or *") != std::string::npos);

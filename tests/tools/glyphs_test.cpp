@@ -38,6 +38,14 @@ TEST_CASE("text is cut and padded by columns, not bytes or characters") {
     CHECK(fit_left("e" + acute, 2) == "e" + acute + " ");
 }
 
+TEST_CASE("of text that is cut in front the end is left") {
+    CHECK(cut_front("abcdef", 6) == "abcdef");
+    CHECK(cut_front("abcdef", 4) == "~def");
+    CHECK(cut_front("ab\xE4\xB8\xAD\xE6\x96\x87", 4) == "~\xE6\x96\x87");  // two wide ones: half of one is never shown
+    CHECK(cut_front("abc", 1) == "~");
+    CHECK(cut_front("abc", 0).empty());
+}
+
 TEST_CASE("what is cut or padded may go to a terminal") { CHECK(fit_left("\x1B[2J", 5) == "\xEF\xBF\xBD[2J "); }
 
 }  // namespace

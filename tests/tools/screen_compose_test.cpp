@@ -374,7 +374,7 @@ TEST_CASE("what is wrong is said in words at the head, the worst first") {
     CHECK(screen.shows("2 unknown frees: buffers were freed twice"));
     screen.input.snapshot.devices[0].types[0].allocation_failures_total = 1;
     CHECK(screen.shows("allocation failures 1"));
-    CHECK(screen.shows("1 allocation failure on device 0: Enter there shows the last"));
+    CHECK(screen.shows("1 allocation failure on device 0: Enter shows the last"));
     screen.input.snapshot.aggregator_alive = false;
     screen.input.snapshot.publish_age_ns = 12 * second_ns;
     CHECK(screen.lines()[1] == "THE AGGREGATOR IS GONE: figures are 12 s old; start shm_aggregator again");

@@ -157,6 +157,14 @@ TEST_CASE("a filter leaves the rows with its text, until it is emptied") {
     CHECK(list_of(screen.input, screen.state).rows.size() == 50);
 }
 
+TEST_CASE("the end of a long prompt is in sight") {
+    TestScreen screen;
+    screen.press(Key::f4);
+    screen.type(std::string(100, 'x') + "END");
+    CHECK(screen.shows("xxxEND"));
+    CHECK(screen.shows("Filter: ~xxx"));
+}
+
 TEST_CASE("keys of a prompt are text, and characters are erased as a whole") {
     TestScreen screen;
     screen.press('\\');

@@ -101,6 +101,19 @@ std::string cut(std::string_view text, std::size_t width) {
     return result;
 }
 
+std::string cut_front(std::string_view text, std::size_t width) {
+    const std::vector<Glyph> glyphs = glyphs_of(text, Charset::unicode);
+    std::size_t columns = total_width(glyphs);
+    std::string result;
+    auto first = glyphs.begin();
+    if (columns > width) {
+        for (; first != glyphs.end() && columns + 1 > width; ++first) columns -= first->width;
+        if (width > 0) result.push_back('~');
+    }
+    for (; first != glyphs.end(); ++first) result += first->text;
+    return result;
+}
+
 std::string fit_left(std::string_view text, std::size_t width) {
     std::string result = cut(text, width);
     result.append(width - columns_of(result), ' ');

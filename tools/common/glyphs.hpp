@@ -29,7 +29,9 @@ std::vector<Glyph> fitted(std::string_view text, std::size_t width, Charset char
 
 // The same, put together again, with all of Unicode.
 std::string cut(std::string_view text, std::size_t width);
-// And padded with spaces to `width` columns.
+// The end of it, the first character a mark if anything was cut off.
+std::string cut_front(std::string_view text, std::size_t width);
+// As cut, and padded with spaces to `width` columns.
 std::string fit_left(std::string_view text, std::size_t width);
 
 }  // namespace trackshm::tools

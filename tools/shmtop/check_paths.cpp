@@ -328,6 +328,13 @@ std::string check_path_hint(std::string_view path) {
     const PathParts parts = parts_of(path);
     if (parts.field.starts_with("device[")) return fmt::format("; between [ ] is a number up to {}, or *", shm::max_device_id);
     if (parts.field.starts_with("process[")) return "; between [ ] is a pid, or *";
+    if (parts.field.starts_with("device.") || parts.field.starts_with("process.")) {
+        return fmt::format("; which one? {0}[N].FIELD, or {0}[*].FIELD for each", parts.field.substr(0, parts.field.find('.')));
+    }
+    if (parts.field.starts_with("type.")) return "; name it: dram.FIELD, l1.FIELD";
+    if (parts.device && parts.type && (parts.field == "peak_15s_bytes" || parts.field == "peak_60s_bytes")) {
+        return "; it is of a whole device: leave the memory out";
+    }
     if (!parts.device && !parts.process) {
         if (std::string hint = hint_at_rows(parts); !hint.empty()) return hint;
     }

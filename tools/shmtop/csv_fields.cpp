@@ -194,6 +194,8 @@ const std::vector<CsvField>& csv_fields() {
          [](const Row& r) { return text(r.snapshot.exited_totals.leaked_buffers); }},
         {"aggregator_pid", whole, "Process id of the aggregator",
          [](const Row& r) { return pid_text(r.snapshot.aggregator_pid); }},
+        {"start_count", whole, "How often an aggregator has begun to serve this state",
+         [](const Row& r) { return text(r.snapshot.start_count); }},
         {"publish_seq", whole, "How often counters were published",
          [](const Row& r) { return text(r.snapshot.publish_seq); }},
         {"publish_age_ns", whole, "Time since the last time",

@@ -20,17 +20,18 @@ std::tm local_time(std::uint64_t time_unix_ns) {
     return local;
 }
 
-// " on device 3", " on devices 3, 5, 7 and 2 more"
+// " on device 3", " on devices 3, 5, 7, 9", " on devices 3, 5, 7 and 2 more"
 std::string devices_that_failed(const stats::Snapshot& snapshot) {
-    constexpr std::size_t most_named = 3;
-    std::string names;
-    std::size_t count = 0;
+    constexpr std::size_t named_of_many = 3;
+    std::vector<std::uint32_t> failed;
     for (const stats::Device& device : snapshot.devices) {
-        if (device.allocation_failures_total() == 0 || ++count > most_named) continue;
-        names += fmt::format("{}{}", names.empty() ? "" : ", ", device.device);
+        if (device.allocation_failures_total() != 0) failed.push_back(device.device);
     }
-    if (count > most_named) names += fmt::format(" and {} more", count - most_named);
-    return fmt::format(" on device{} {}", count == 1 ? "" : "s", names);
+    const std::size_t count = failed.size();
+    const bool are_many = count > named_of_many + 1;
+    if (are_many) failed.resize(named_of_many);
+    return fmt::format(" on device{} {}{}", count == 1 ? "" : "s", fmt::join(failed, ", "),
+                       are_many ? fmt::format(" and {} more", count - named_of_many) : "");
 }
 
 std::uint64_t allocation_failures(const stats::Snapshot& snapshot) {
@@ -111,7 +112,7 @@ std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot) {
         {"starved processes", "starved process", starved, true, "events wait for room in /dev/shm: enlarge it"},
         {"processes not exact", "process not exact", unknown_past, true, "what they reported before is not known here: --fresh?"},
         {"allocation failures", "allocation failure", allocation_failures(snapshot), false,
-         "Enter there shows the last", devices_that_failed(snapshot)},
+         "Enter shows the last", devices_that_failed(snapshot)},
         {"rejected", "rejected", events.rejected, false, "devices, types or sizes beyond the limits were not counted"},
         {"unknown frees", "unknown free", events.unknown_frees, false,
          "buffers were freed twice, or not reported"},

@@ -166,7 +166,9 @@ void draw_footer(Canvas& canvas, std::size_t row, const UiState& state) {
     if (state.prompt) {
         const char* purpose = state.prompt->purpose == Prompt::search ? "Search: " : "Filter: ";
         const std::size_t begin = canvas.put(row, 0, purpose, {.bold = true});
-        const std::size_t end = canvas.put(row, canvas.put(row, begin, state.prompt->text), " ", {.reverse = true});
+        const std::size_t room = canvas.size().columns - std::min(canvas.size().columns, begin + 1);  // and the cursor's
+        const std::string typed = cut_front(state.prompt->text, room);  // what is being typed is at the end
+        const std::size_t end = canvas.put(row, canvas.put(row, begin, typed), " ", {.reverse = true});
         draw_message(canvas, row, end + 1, state);
     } else if (!state.message.empty()) {
         draw_message(canvas, row, 0, state);
