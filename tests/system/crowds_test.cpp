@@ -194,7 +194,7 @@ TEST_CASE("processes beyond 1024 wait, are counted and told of, and are served w
     CHECK(eventually([&] { return nothing_of_processes_is_left(name_space); }));
 }
 
-TEST_CASE("reports on more than 256 devices are rejected, counted and told of once; the others stay exact") {
+TEST_CASE("reports on more than 256 devices are rejected, counted and told of once, and the others stay exact") {
     const Namespace name_space;
     Aggregator aggregator(name_space);
     Script modest(name_space);
