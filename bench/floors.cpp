@@ -82,12 +82,14 @@ Figures store_slots(const nlohmann::json& arguments) {
     const bool lines_travel = arguments.at("lines_travel").get<bool>();
     const auto bursts = arguments.at("bursts").get<std::uint64_t>();
     BareRing ring(ring_slots);
+    // Looking at the position all the time would take its line from the writer at every event.
+    alignas(64) std::atomic<std::uint64_t> burst_end{0};
     std::atomic<bool> stop{false};
     std::thread reader([&] {
         pin_to(Core::consumer);
         while (!stop.load(std::memory_order_relaxed)) {
-            const std::uint64_t seen = ring.position.load(std::memory_order_acquire);
-            if (seen == ring.read_position.load(std::memory_order_relaxed) || seen % events_per_burst != 0) continue;
+            const std::uint64_t seen = burst_end.load(std::memory_order_acquire);
+            if (seen == ring.read_position.load(std::memory_order_relaxed)) continue;
             if (lines_travel) sink += ring.take(seen - events_per_burst, seen);
             ring.read_position.store(seen, std::memory_order_release);
         }
@@ -98,6 +100,7 @@ Figures store_slots(const nlohmann::json& arguments) {
         times.start();
         for (std::uint64_t i = 0; i < events_per_burst; ++i) ring.push(i);
         times.lap();
+        burst_end.store(ring.written, std::memory_order_release);
         while (ring.read_position.load(std::memory_order_acquire) != ring.written) {
         }
     }
