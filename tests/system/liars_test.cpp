@@ -439,6 +439,7 @@ TEST_CASE("headers that lie about sizes, offsets and pids are not attached") {
         std::vector<std::byte> image = sound;
         auto& header = *reinterpret_cast<Header*>(image.data());
         header.nonce = 0xabc0 + i;
+        header.start_ticks += 1;  // the liar's, and not also those of who started within the same tick
         lies[i](header);
         const std::string& pid = pids[i % pids.size()];
         header.pid = std::stoi(pid);
