@@ -7,8 +7,8 @@
 //   ring's lines are its own, or another core has read them since, as it must where somebody drains them, and given them up.
 // - a ring: the same without a pause into a ring of 262144 slots, while a thread on the other core reads all of every slot and
 //   gives positions back. What goes from one core to the other in pipeline, without a table, counters or a publication. It
-//   reads at once whatever there is, and takes the position's line from the writer each time: whoever lets the ring fill
-//   meanwhile may be faster: this one is no bound.
+//   reads at once whatever there is, and takes the position's line from the writer each time. Whoever lets the ring fill
+//   meanwhile may be faster: of all floors, this one is no bound.
 // - a buffer's line: 64 bytes somewhere among those of N buffers are looked at and changed, in an order that is known 64 in
 //   advance and fetched ahead. What a table does at the very least with an event whose buffer is in no cache.
 // - a segment: the system calls that make, fill, lock and name a segment as large as that of a process, and the first step of

@@ -14,7 +14,24 @@ class Edit(NamedTuple):
 class Mutant(NamedTuple):
     name: str
     edits: list[Edit]
-    tests: list[str]  # how names of test cases begin; any failing one is enough for the mutant, all are said to fail
+    tests: list[str]  # how names of test cases begin; each of them must fail
+
+
+def without_allocations_of(field: str) -> Mutant:
+    """A 0 stands for nothing there."""
+    find_device = "    const std::uint32_t slot = ledger_.slot_for(event.device);\n"
+    return Mutant(
+        f"{field} 0 means nothing",
+        [
+            Edit(
+                "src/aggregator/accounting.cpp",
+                "inline bool Accounting::allocate(TrackedProcess& process, const Event& event) noexcept {\n" + find_device,
+                "inline bool Accounting::allocate(TrackedProcess& process, const Event& event) noexcept {\n"
+                f"    if (event.{field} == 0) return true;\n" + find_device,
+            ),
+        ],
+        ["device 0, type 0, id 0 and size 0"],
+    )
 
 
 MUTANTS = [
@@ -738,64 +755,7 @@ MUTANTS = [
             "a process killed anywhere inside the library",
         ],
     ),
-    Mutant(
-        "id 0 means nothing",
-        [
-            Edit(
-                "src/aggregator/accounting.cpp",
-                "    const std::uint32_t slot = ledger_.slot_for(event.device);\n"
-                "    if (slot == Ledger::none) [[unlikely]] {\n"
-                "        reject(process, event.reports());\n"
-                "        return true;\n"
-                "    }\n"
-                "    const auto inserted",
-                "    const std::uint32_t slot = ledger_.slot_for(event.device);\n"
-                "    if (slot == Ledger::none || event.id == 0) [[unlikely]] {\n"
-                "        return true;\n"
-                "    }\n"
-                "    const auto inserted",
-            ),
-        ],
-        ["device 0, type 0, id 0 and size 0"],
-    ),
-    Mutant(
-        "device 0 means unused",
-        [
-            Edit(
-                "src/aggregator/accounting.cpp",
-                "    const std::uint32_t slot = ledger_.slot_for(event.device);\n"
-                "    if (slot == Ledger::none) [[unlikely]] {\n"
-                "        reject(process, event.reports());\n"
-                "        return true;\n"
-                "    }\n"
-                "    const auto inserted",
-                "    const std::uint32_t slot = ledger_.slot_for(event.device);\n"
-                "    if (slot == Ledger::none || event.device == 0) [[unlikely]] {\n"
-                "        return true;\n"
-                "    }\n"
-                "    const auto inserted",
-            ),
-        ],
-        ["device 0, type 0, id 0 and size 0"],
-    ),
-    Mutant(
-        "size 0 means nothing",
-        [
-            Edit(
-                "src/aggregator/accounting.cpp",
-                "    const std::uint32_t slot = ledger_.slot_for(event.device);\n"
-                "    if (slot == Ledger::none) [[unlikely]] {\n"
-                "        reject(process, event.reports());\n"
-                "        return true;\n"
-                "    }\n"
-                "    const auto inserted",
-                "    const std::uint32_t slot = ledger_.slot_for(event.device);\n"
-                "    if (slot == Ledger::none || event.size == 0) [[unlikely]] {\n"
-                "        return true;\n"
-                "    }\n"
-                "    const auto inserted",
-            ),
-        ],
-        ["device 0, type 0, id 0 and size 0"],
-    ),
+    without_allocations_of("id"),
+    without_allocations_of("device"),
+    without_allocations_of("size"),
 ]

@@ -115,7 +115,7 @@ std::vector<Irregularity> irregularities(const stats::Snapshot& snapshot) {
          "Enter shows the last", devices_that_failed(snapshot)},
         {"rejected", "rejected", events.rejected, false, "devices, types or sizes beyond the limits were not counted"},
         {"unknown frees", "unknown free", events.unknown_frees, false,
-         "buffers were freed twice, or not reported"},
+         "buffers were freed twice, or not reported when allocated"},
         {"implicit frees", "implicit free", events.implicit_frees, false,
          "buffers came back without having been freed"},
         {"ambiguous frees", "ambiguous free", events.ambiguous_frees, false,
